@@ -1,0 +1,60 @@
+//! Section `[mqtt]`: what the server announces and how it behaves where the standard leaves a choice.
+
+use std::time::Duration;
+
+/// Section `[mqtt]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MqttSettings {
+    /// QoS 1 and 2 publications in flight per client towards the broker (CONNACK property).
+    pub receive_maximum: u16,
+    /// Topic aliases a client may use towards the broker (CONNACK property).
+    pub topic_alias_maximum: u16,
+    /// Bytes of the largest packet (CONNACK property; 3.x: closed).
+    pub maximum_packet_size: u32,
+    /// Overrides every client's keep alive when set, seconds (CONNACK property; 3.x clients keep their own).
+    pub server_keep_alive: Option<u16>,
+    /// Longest session expiry granted; also how long sessions of 3.x clients with clean session 0 are kept.
+    pub maximum_session_expiry: Duration,
+    /// What happens when a session's queue is full.
+    pub queue_full: QueueFull,
+    /// What a 3.x client sees of a denied publish.
+    pub refused_publish: RefusedPublish,
+}
+
+/// `mqtt.queue_full`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueFull {
+    /// The oldest message that is not in flight goes.
+    #[default]
+    DropOldest,
+    /// The new message goes.
+    DropNewest,
+    /// The publisher is told (5.0: 0x97; 3.x: closed).
+    Refuse,
+}
+
+/// `mqtt.refused_publish`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusedPublish {
+    /// Acknowledged and dropped.
+    #[default]
+    Acknowledge,
+    /// The connection is closed.
+    Close,
+}
+
+impl Default for MqttSettings {
+    fn default() -> Self {
+        Self {
+            receive_maximum: 100,
+            topic_alias_maximum: 16,
+            maximum_packet_size: 1024 * 1024,
+            server_keep_alive: None,
+            maximum_session_expiry: Duration::from_secs(7 * 24 * 3600),
+            queue_full: QueueFull::default(),
+            refused_publish: RefusedPublish::default(),
+        }
+    }
+}

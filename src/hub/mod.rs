@@ -1,0 +1,1 @@
+//! The routing core: session table, subscription tree, retained messages, wills, deadlines.

@@ -1,0 +1,1 @@
+//! Listeners and the connection task: bytes in, bytes out.

@@ -1,0 +1,58 @@
+//! Who a certificate is, and what that device may do. Pure: facts in, decisions out; default deny.
+//!
+//! ```text
+//! certificate DER -> Identity -> DeviceKey           identity.rs, name.rs
+//! records (devices, groups, rules) -> Policy         record.rs, compile.rs: immutable, shares structure
+//! Policy + Principal + topic -> Permit | Denied      authorize.rs
+//! Policy + Principal + filter -> Grant (QoS, holes) | Denied
+//! fleet file <-> records -> ChangeSet                fleet.rs, change.rs
+//! ```
+
+pub mod chain;
+pub mod change;
+pub mod decision;
+pub mod fleet;
+pub mod identity;
+pub mod name;
+pub mod record;
+
+mod compile;
+mod explain;
+
+pub use chain::ChainFacts;
+pub use change::{Change, ChangeSet};
+pub use compile::{CompileError, Compiler, Policy};
+pub use decision::{Admission, Attributes, DecisionMemory, Denied, Epoch, Grant, Holes, Permit, Principal, Refusal};
+pub use explain::Explanation;
+pub use identity::{DeviceKey, Identity, IdentityError, SubjectSelector};
+pub use name::DistinguishedName;
+pub use record::{Action, DeviceRecord, Effect, GroupRecord, Records, Rule, RuleId};
+
+/// What of the settings the policy needs (sections `identity` and `policy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// `policy.require_record`: a group match alone does not make a device known.
+    pub require_record: RecordRequirement,
+    /// `identity.client_id`.
+    pub client_id: ClientIdRule,
+}
+
+/// Whether a group match makes a device known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordRequirement {
+    /// A record or a match by a group.
+    #[default]
+    RecordOrMatch,
+    /// A record.
+    Record,
+}
+
+/// Which client ids a device may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientIdRule {
+    /// Whatever it likes: sessions are keyed by device and client id.
+    #[default]
+    Free,
+    /// Exactly its common name; only then `{client_id}` is a template.
+    CommonName,
+}

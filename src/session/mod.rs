@@ -1,0 +1,1 @@
+//! One client's session as a state machine. Pure: `now` is an argument.

@@ -1,0 +1,100 @@
+//! Every metric of the broker, in one place.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn increment(&self) {
+        self.add(1);
+    }
+
+    /// `count` more.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// The present value.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Gauge {
+    /// One more.
+    pub fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less.
+    pub fn decrement(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The present value.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident,)+) => {
+        /// The registry.
+        #[derive(Debug, Default)]
+        pub struct Metrics {
+            $($(#[doc = $doc])+ pub $name: $kind,)+
+        }
+
+        impl Metrics {
+            /// Every metric by name, in the order of this file.
+            pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name.value()),)+]
+            }
+        }
+    };
+}
+
+metrics! {
+    /// TCP connections accepted.
+    connections_accepted: Counter,
+    /// TCP connections refused because `limits.connections` or `limits.handshakes` was reached.
+    connections_over_limit: Counter,
+    /// Clients connected now (CONNACK with success sent).
+    clients_connected: Gauge,
+    /// TLS handshakes that failed, client certificates refused included.
+    handshakes_failed: Counter,
+    /// TLS handshakes or CONNECTs that missed their deadline.
+    deadlines_missed: Counter,
+    /// CONNECTs refused by policy.
+    connects_refused: Counter,
+    /// Connections closed because the peer broke the protocol.
+    protocol_errors: Counter,
+    /// PUBLISH packets received.
+    messages_received: Counter,
+    /// PUBLISH packets handed to TLS.
+    messages_sent: Counter,
+    /// Publications denied by policy.
+    publishes_denied: Counter,
+    /// Subscription requests denied by policy.
+    subscribes_denied: Counter,
+    /// Deliveries withheld because the reader's right ended or the topic lies in a hole.
+    deliveries_withheld: Counter,
+    /// QoS 0 messages dropped because a reader's outbound buffer was full.
+    messages_dropped_slow_reader: Counter,
+    /// QoS 1 and 2 messages dropped because a session's queue was full.
+    messages_dropped_queue_full: Counter,
+    /// Messages that expired before delivery.
+    messages_expired: Counter,
+    /// Retained messages refused because a limit was reached.
+    retained_over_limit: Counter,
+}
+
+/// The registry of this process.
+pub static METRICS: std::sync::LazyLock<Metrics> = std::sync::LazyLock::new(Metrics::default);

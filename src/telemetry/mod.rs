@@ -1,0 +1,4 @@
+//! Every metric name, log set-up, escaping of what comes from the network. Any room but the pure ones may name it.
+
+pub mod log;
+pub mod metrics;
