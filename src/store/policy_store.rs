@@ -31,13 +31,12 @@ pub use restore::{RestoreReport, RestoreSource, restore_policy};
 use crate::policy::{ChangeSet, DeviceKey, DeviceRecord, GroupRecord, Records};
 use database::{Database, References};
 use encoding::Kind;
-use folder::{Folder, Presence};
+use folder::{Folder, Lock, Presence};
 use journal::{Entry, Journal};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use plan::Plan;
 use snapshot::rfc3339;
 use state::State;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -55,7 +54,7 @@ pub struct PolicyStore {
     shared: Arc<Shared>,
     /// The snapshot being written, if one is.
     snapshot: Mutex<Option<JoinHandle<()>>>,
-    _lock: File,
+    _lock: Lock,
 }
 
 #[derive(Debug)]
