@@ -20,6 +20,8 @@ pub struct Limits {
     /// Plaintext waiting for one connection, bytes. Protects memory from slow readers: above it QoS 0 is
     /// dropped (`messages_dropped_slow_reader`), QoS 1 and 2 wait in the session.
     pub outbound_bytes: usize,
+    /// Bytes of a client id; CONNACK 0x85 above.
+    pub client_id_bytes: usize,
     /// Bytes of a topic name or filter; refused as malformed use (0x90, 0x8F).
     pub topic_bytes: usize,
     /// Levels of a topic name or filter; refused as above.
@@ -33,6 +35,8 @@ pub struct Limits {
     pub queued_messages: usize,
     /// Bytes of those messages.
     pub queued_bytes: usize,
+    /// QoS 1 and 2 messages in flight to one client, whatever receive maximum it announces; more wait in the queue.
+    pub inflight_messages: usize,
     /// QoS 2 packet ids of one publisher waiting for PUBREL; DISCONNECT 0x93 above (bounded by
     /// `mqtt.receive_maximum` too).
     pub unreleased_ids: usize,
@@ -51,12 +55,14 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             outbound_bytes: 64 * 1024,
+            client_id_bytes: 1024,
             topic_bytes: 1024,
             topic_levels: 64,
             subscriptions_per_session: 1_000,
             sessions_per_device: 100,
             queued_messages: 10_000,
             queued_bytes: 16 * 1024 * 1024,
+            inflight_messages: 1_000,
             unreleased_ids: 1_000,
             retained_messages: 1_000_000,
             retained_bytes: 1024 * 1024 * 1024,
