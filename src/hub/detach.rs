@@ -40,7 +40,7 @@ impl Hub {
         let will = will.filter(|_| fate == WillFate::Keep);
         let due = self.leave(cell, &mut state, will, connection, now);
         drop(state);
-        for will in due {
+        if let Some(will) = due {
             self.fire(&will, now, wakes);
         }
     }
