@@ -11,7 +11,7 @@ use super::files::{Access, Folder, KeyFile, pem, read_certificate, read_crl, rea
 use super::index::{Index, Record};
 use super::x509::{self, Purpose, Role};
 use super::{PkiError, hex, name};
-use crate::policy::Identity;
+use crate::policy::{Identity, SubjectSelector};
 use rcgen::{PublicKeyData, SubjectPublicKeyInfo};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -435,14 +435,12 @@ impl Authority {
 
     /// Signs, and reads the result back as the broker would: what names nobody is not handed out.
     fn sign_leaf(&self, leaf: &Leaf, key: &impl PublicKeyData, signer: &Signer) -> Result<(Vec<u8>, Identity), String> {
-        if leaf.has_empty_subject() {
-            return Err("has no subject; a device needs a name, such as CN=dev-1".into());
-        }
         if leaf.subject == signer.name {
-            return Err("has the subject of the CA itself; choose another".into());
+            return Err("the subject is that of the CA itself; choose another".into());
         }
         let der = leaf.sign(key, signer).map_err(|error| error.to_string())?;
         let identity = Identity::from_der(&der).map_err(|error| error.to_string())?;
+        identity.device_name(SubjectSelector::Dn).map_err(|error| error.to_string())?;
         Ok((der, identity))
     }
 

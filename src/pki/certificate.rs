@@ -1,7 +1,7 @@
 //! Making certificates: the authority's own, and those it signs.
 
 use super::crl::date;
-use super::der::{self, SEQUENCE};
+use super::der;
 use super::files::{Folder, read_certificate, read_key};
 use super::x509::{self, Purpose, Role};
 use super::{PkiError, name};
@@ -180,11 +180,6 @@ impl Leaf {
         let certificate = params.signed_by(key, &signer.issuer)?;
         let names: [(usize, &[u8]); 2] = [(ISSUER, &signer.name), (SUBJECT, &self.subject)];
         der::resigned(certificate.der(), &names, signer.issuer.key())
-    }
-
-    /// A subject without any attribute names nobody.
-    pub(super) fn has_empty_subject(&self) -> bool {
-        self.subject == der::element(SEQUENCE, &[])
     }
 }
 

@@ -19,7 +19,8 @@ enum StringType {
     Ia5,
 }
 
-/// Attribute types by the names people write: RFC 4514 section 3, RFC 4519, and what OpenSSL prints.
+/// Attribute types by the names that canonical text uses. Types whose values are no strings are written as `#` and
+/// their DER.
 const ATTRIBUTE_TYPES: &[(&str, &str, StringType)] = &[
     ("CN", "2.5.4.3", StringType::Utf8),
     ("SN", "2.5.4.4", StringType::Utf8),
@@ -27,24 +28,33 @@ const ATTRIBUTE_TYPES: &[(&str, &str, StringType)] = &[
     ("C", "2.5.4.6", StringType::Printable),
     ("L", "2.5.4.7", StringType::Utf8),
     ("ST", "2.5.4.8", StringType::Utf8),
-    ("STREET", "2.5.4.9", StringType::Utf8),
+    ("street", "2.5.4.9", StringType::Utf8),
     ("O", "2.5.4.10", StringType::Utf8),
     ("OU", "2.5.4.11", StringType::Utf8),
     ("title", "2.5.4.12", StringType::Utf8),
     ("description", "2.5.4.13", StringType::Utf8),
     ("businessCategory", "2.5.4.15", StringType::Utf8),
     ("postalCode", "2.5.4.17", StringType::Utf8),
+    ("postOfficeBox", "2.5.4.18", StringType::Utf8),
+    ("physicalDeliveryOfficeName", "2.5.4.19", StringType::Utf8),
+    ("telephoneNumber", "2.5.4.20", StringType::Printable),
     ("name", "2.5.4.41", StringType::Utf8),
     ("GN", "2.5.4.42", StringType::Utf8),
-    ("givenName", "2.5.4.42", StringType::Utf8),
     ("initials", "2.5.4.43", StringType::Utf8),
     ("generationQualifier", "2.5.4.44", StringType::Utf8),
     ("dnQualifier", "2.5.4.46", StringType::Printable),
     ("pseudonym", "2.5.4.65", StringType::Utf8),
+    ("role", "2.5.4.72", StringType::Utf8),
     ("organizationIdentifier", "2.5.4.97", StringType::Utf8),
     ("UID", "0.9.2342.19200300.100.1.1", StringType::Utf8),
+    ("mail", "0.9.2342.19200300.100.1.3", StringType::Ia5),
     ("DC", "0.9.2342.19200300.100.1.25", StringType::Ia5),
     ("emailAddress", "1.2.840.113549.1.9.1", StringType::Ia5),
+    ("unstructuredName", "1.2.840.113549.1.9.2", StringType::Utf8),
+    ("unstructuredAddress", "1.2.840.113549.1.9.8", StringType::Utf8),
+    ("jurisdictionL", "1.3.6.1.4.1.311.60.2.1.1", StringType::Utf8),
+    ("jurisdictionST", "1.3.6.1.4.1.311.60.2.1.2", StringType::Utf8),
+    ("jurisdictionC", "1.3.6.1.4.1.311.60.2.1.3", StringType::Printable),
 ];
 
 /// Encodes the name that `text` (RFC 4514) writes. The text starts with the last component, the DER with the first.
@@ -88,7 +98,7 @@ pub(super) fn common_name(value: &str) -> String {
 
 fn encode_attribute(text: &str) -> Option<Vec<u8>> {
     let (kind, value) = text.split_once('=')?;
-    let known = ATTRIBUTE_TYPES.iter().find(|(name, oid, _)| name.eq_ignore_ascii_case(kind) || *oid == kind);
+    let known = ATTRIBUTE_TYPES.iter().find(|(name, oid, _)| *name == kind || *oid == kind);
     let identifier = der::object_identifier(known.map_or(kind, |(_, oid, _)| oid))?;
     let value = match value.strip_prefix('#') {
         Some(digits) => {
