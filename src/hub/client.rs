@@ -13,7 +13,7 @@ use crate::protocol::{
     Unsubscribe, Version,
 };
 use crate::session::{Arrival, Expiry, Moment, Publication, SessionId, Terms, TooManyUnreleased, WriterId};
-use crate::telemetry::log::Sampled;
+use crate::telemetry::sampled::Sampled;
 use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use super::stream::GuardedStream;
 use super::writing::Batch;
 use crate::hub::{Client, Closed, ConnectRefused, Outbound, Peer, Wakes};
 use crate::protocol::{ConnectError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect};
-use crate::telemetry::log::Sampled;
+use crate::telemetry::sampled::Sampled;
 use crate::telemetry::metrics::METRICS;
 use crate::tls::VerifiedClient;
 use std::future::Future;

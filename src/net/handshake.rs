@@ -2,7 +2,7 @@
 
 use super::listener::Service;
 use super::stream::GuardedStream;
-use crate::telemetry::log::Sampled;
+use crate::telemetry::sampled::Sampled;
 use crate::telemetry::metrics::METRICS;
 use crate::tls::{Handshake, VerifiedClient};
 use std::io;
