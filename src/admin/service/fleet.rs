@@ -13,7 +13,7 @@ impl Service {
     }
 
     pub(super) fn apply(&self, call: Call<'_>, text: &str) -> Result<Reply, AdminError> {
-        let file = FleetFile::parse(text).map_err(data)?;
+        let file = FleetFile::parse(text, self.selector).map_err(data)?;
         for key in file.records.devices.keys() {
             if !self.trust_blocks.iter().any(|block| **block == *key.trust) {
                 let blocks = self.trust_blocks.join(", ");
