@@ -153,3 +153,6 @@ fn crl_signing(value: &[u8]) -> Result<CrlSigning, DerFault> {
         _ => Ok(CrlSigning::Forbidden),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,6 @@ pub(super) mod tag {
     pub(in crate::tls) const UTC_TIME: u8 = 0x17;
     pub(in crate::tls) const GENERALIZED_TIME: u8 = 0x18;
     pub(in crate::tls) const SEQUENCE: u8 = 0x30;
-    pub(in crate::tls) const SET: u8 = 0x31;
     /// `[0]`, constructed: the version of a certificate, the extensions of a CRL.
     pub(in crate::tls) const CONTEXT_0: u8 = 0xa0;
     /// `[3]`, constructed: the extensions of a certificate.

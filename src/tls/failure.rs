@@ -59,13 +59,16 @@ impl HandshakeFailure {
     fn from_alert(alert: AlertDescription) -> Self {
         use AlertDescription as Alert;
         match alert {
-            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate => {
-                Self::other(
-                    &format!("the client refused the server's certificate: {alert:?}"),
-                    "give the client the CA of the server (--cafile), and connect by a name in the server's \
+            // The last is what a client says that trusts an older CA of the same name.
+            Alert::UnknownCA
+            | Alert::BadCertificate
+            | Alert::CertificateUnknown
+            | Alert::UnsupportedCertificate
+            | Alert::DecryptError => Self::other(
+                &format!("the client refused the server's certificate: {alert:?}"),
+                "give the client the CA of the server (--cafile), and connect by a name in the server's \
                      subjectAltName",
-                )
-            }
+            ),
             Alert::CertificateExpired => Self::other(
                 "the client refused the server's certificate as expired",
                 "renew tls.certificate, and look at the client's clock",

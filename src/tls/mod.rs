@@ -16,6 +16,7 @@ mod crl_der;
 mod der;
 mod failure;
 mod files;
+mod judge;
 mod name;
 mod refusal;
 mod server_identity;

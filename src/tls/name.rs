@@ -1,8 +1,7 @@
-//! Names from certificates for messages to people: escaped, bounded, and never an identity.
-//!
-//! A refused certificate often cannot be read as an identity, and then the log line must still say whose it is.
+//! Texts from certificates for messages to people: escaped and bounded. A refused certificate often cannot be read as
+//! an identity, and the log line must still say whose it is.
 
-use super::der::{DerFault, DerReader, tag};
+use crate::policy::identity::name_from_der;
 use std::fmt::Write;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -26,11 +25,11 @@ pub(super) fn escaped(text: &str) -> String {
     shown
 }
 
-/// The DER of a Name in the order of RFC 4514, lossy where a value is not text.
+/// The DER of a Name, as the policy writes it.
 pub(super) fn describe(name: &[u8]) -> String {
-    match attributes(name) {
-        Ok(attributes) if attributes.is_empty() => "(empty name)".to_owned(),
-        Ok(attributes) => escaped(&attributes.into_iter().rev().collect::<Vec<_>>().join(",")),
+    match name_from_der(name) {
+        Ok(name) if name.as_str().is_empty() => "(empty name)".to_owned(),
+        Ok(name) => escaped(name.as_str()),
         Err(_) => "(unreadable name)".to_owned(),
     }
 }
@@ -50,62 +49,6 @@ pub(super) fn date(unix_seconds: i64) -> String {
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())
         .unwrap_or_else(|| format!("{unix_seconds} s after 1970"))
-}
-
-/// The relative names, first to last, each as `TYPE=value` with `+` between the parts of one.
-fn attributes(name: &[u8]) -> Result<Vec<String>, DerFault> {
-    let mut sequence = DerReader::new(name).nested(tag::SEQUENCE)?;
-    let mut relative_names = Vec::new();
-    while !sequence.is_empty() {
-        let mut set = sequence.nested(tag::SET)?;
-        let mut parts = Vec::new();
-        while !set.is_empty() {
-            let mut pair = set.nested(tag::SEQUENCE)?;
-            let kind = pair.expect(tag::OID)?.content;
-            let value = pair.element()?;
-            parts.push(format!("{}={}", type_name(kind), value_text(value.tag, value.content)));
-        }
-        relative_names.push(parts.join("+"));
-    }
-    Ok(relative_names)
-}
-
-fn type_name(oid: &[u8]) -> String {
-    let known = match oid {
-        [0x55, 0x04, 3] => "CN",
-        [0x55, 0x04, 6] => "C",
-        [0x55, 0x04, 7] => "L",
-        [0x55, 0x04, 8] => "ST",
-        [0x55, 0x04, 9] => "STREET",
-        [0x55, 0x04, 10] => "O",
-        [0x55, 0x04, 11] => "OU",
-        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x19] => "DC",
-        [0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x01] => "UID",
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x01] => "emailAddress",
-        _ => return format!("OID:{}", hex(oid)),
-    };
-    known.to_owned()
-}
-
-fn value_text(tag: u8, content: &[u8]) -> String {
-    const BMP_STRING: u8 = 0x1e;
-    if tag == BMP_STRING {
-        let units = content.chunks_exact(2).map(|pair| pair.iter().fold(0, |unit, &byte| unit << 8 | u16::from(byte)));
-        return specials_escaped(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
-    }
-    specials_escaped(String::from_utf8_lossy(content).chars())
-}
-
-/// So that a value never looks like another relative name.
-fn specials_escaped(characters: impl Iterator<Item = char>) -> String {
-    let mut text = String::new();
-    for character in characters {
-        if matches!(character, ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=') {
-            text.push('\\');
-        }
-        text.push(character);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::certificate::CertificateFields;
 use super::crl::RevocationFault;
 use super::name::{date, describe, escaped};
-use crate::policy::{Identity, IdentityError};
+use crate::policy::IdentityError;
 use rustls::CertificateError;
 
 /// The most certificates a client may send, its own included. Longer chains are an attack on path building or a
@@ -242,9 +242,6 @@ impl CertificateRefusal {
 }
 
 fn names(der: &[u8]) -> (String, String) {
-    if let Ok(identity) = Identity::from_der(der) {
-        return (escaped(identity.subject.as_str()), escaped(identity.issuer.as_str()));
-    }
     match CertificateFields::from_der(der) {
         Ok(fields) => (describe(fields.subject), describe(fields.issuer)),
         Err(_) => ("(unreadable)".to_owned(), "(unreadable)".to_owned()),

@@ -89,8 +89,13 @@ pub struct Crl {
 impl TestCa {
     /// A root with the subject `CN=<stem>,O=acme`.
     pub fn root(folder: &Path, stem: &str) -> Self {
+        Self::root_with_key(folder, stem, &PKCS_ECDSA_P256_SHA256)
+    }
+
+    /// The same with another kind of key.
+    pub fn root_with_key(folder: &Path, stem: &str, algorithm: &'static SignatureAlgorithm) -> Self {
         let subject = subject(stem);
-        let (params, key) = (ca_params(&subject), KeyPair::generate().unwrap());
+        let (params, key) = (ca_params(&subject), KeyPair::generate_for(algorithm).unwrap());
         Self::save(folder, stem, subject, CertifiedIssuer::self_signed(params, key).unwrap(), Vec::new())
     }
 
@@ -198,7 +203,7 @@ impl TestCa {
         params.distinguished_name = leaf.subject.clone();
         params.subject_alt_names.clone_from(&leaf.alternative_names);
         params.extended_key_usages.clone_from(&leaf.purposes);
-        params.is_ca = leaf.is_ca.clone();
+        params.is_ca = leaf.is_ca;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.not_before = OffsetDateTime::now_utc() + leaf.not_before;
         params.not_after = OffsetDateTime::now_utc() + leaf.not_after;

@@ -181,8 +181,9 @@ fn mutations_never_panic_and_never_read_differently_than_webpki() {
         let Ok(theirs) = webpki::OwnedCertRevocationList::from_der(&der) else { continue };
         let theirs = webpki::CertRevocationList::Owned(theirs);
         for serial in ours.serials {
-            // webpki keys its entries without leading zeros too, but keeps the sign.
-            assert!(theirs.find_serial(serial).unwrap().is_some(), "{serial:02x?} in {der:02x?}");
+            // webpki keeps the octets as they stand, with the zeros that make a number positive.
+            let found = (0..6).any(|zeros| theirs.find_serial(&[&vec![0; zeros], serial].concat()).unwrap().is_some());
+            assert!(found, "{serial:02x?} in {der:02x?}");
         }
     }
     assert!(read > 1_000, "the mutations are too wild to prove anything: {read}");

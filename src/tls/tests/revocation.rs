@@ -2,7 +2,7 @@
 
 use super::fixture::{Outcome, Site, handshake};
 use crate::config::tls::{CrlRequired, StaleCrl};
-use crate::tls::ca::{Crl, TestCa, TestCertificate};
+use crate::tls::ca::{Crl, Leaf, TestCa, TestCertificate};
 use crate::tls::certificate::CertificateFields;
 use rustls::AlertDescription as Alert;
 use std::fs;
@@ -117,10 +117,7 @@ fn a_list_that_goes_stale_while_the_broker_runs_refuses_from_then_on() {
         rustls::pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_secs(now.as_secs() + days * 86_400))
     };
     assert!(tls.trust.judge(device.leaf(), &[], later(29)).is_ok());
-    let longer = site.ca.intermediate("unrelated");
-    drop(longer);
-    let lasting = crate::tls::ca::Leaf { not_after: Duration::days(90), ..crate::tls::ca::Leaf::device("lasting") };
-    let lasting = site.ca.issue("lasting", &lasting);
+    let lasting = site.ca.issue("lasting", &Leaf { not_after: Duration::days(90), ..Leaf::device("lasting") });
     assert!(tls.trust.judge(lasting.leaf(), &[], later(29)).is_ok());
     let cause = tls.trust.judge(lasting.leaf(), &[], later(31)).unwrap_err();
     assert!(format!("{cause:?}").contains("Stale"), "{cause:?}");
@@ -246,4 +243,23 @@ fn a_ca_that_may_not_sign_lists_does_not() {
     site.set_crls(&[&crl]);
     site.connect(&middle.device("device-001")).accepted();
     site.connect(&barred.device("device-002")).accepted();
+}
+
+#[test]
+fn lists_signed_with_every_usual_kind_of_key_are_verified() {
+    let mut site = Site::new();
+    for (name, algorithm) in [
+        ("rsa", &rcgen::PKCS_RSA_SHA256),
+        ("p384", &rcgen::PKCS_ECDSA_P384_SHA384),
+        ("p521", &rcgen::PKCS_ECDSA_P521_SHA512),
+        ("ed25519", &rcgen::PKCS_ED25519),
+    ] {
+        let ca = TestCa::root_with_key(site.folder.path(), name, algorithm);
+        let (revoked, good) = (ca.device("revoked"), ca.device("good"));
+        let crl = ca.revoke(&[&revoked]);
+        site.settings.trust[0].ca = vec![ca.certificate.clone()];
+        site.set_crls(&[&crl]);
+        site.connect(&revoked).refused(Alert::CertificateRevoked, "is revoked");
+        site.connect(&good).accepted();
+    }
 }
