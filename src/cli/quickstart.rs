@@ -42,7 +42,7 @@ impl Arguments {
             // A reader of stdout that went away is no reason to stop serving.
             let _ = output.write(&lines, Lines::text);
         })
-        .map_err(|failure| suggest_port(failure))
+        .map_err(suggest_port)
     }
 }
 
