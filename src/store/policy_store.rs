@@ -30,14 +30,13 @@ pub use restore::{RestoreReport, RestoreSource, restore_policy};
 
 use crate::policy::{ChangeSet, DeviceKey, DeviceRecord, GroupRecord, Records};
 use database::{Database, References};
-use encoding::Kind;
-use folder::{Folder, Presence};
-use journal::{Entry, Journal};
+use encoding::{Kind, Write};
+use folder::{Folder, Lock, Presence};
+use journal::{Entry, Journal, Mark};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use plan::Plan;
 use snapshot::rfc3339;
 use state::State;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -55,7 +54,7 @@ pub struct PolicyStore {
     shared: Arc<Shared>,
     /// The snapshot being written, if one is.
     snapshot: Mutex<Option<JoinHandle<()>>>,
-    _lock: File,
+    _lock: Lock,
 }
 
 #[derive(Debug)]
@@ -73,7 +72,7 @@ struct Writer {
     references: References,
     journal: Journal,
     snapshot_time: i64,
-    /// A commit whose journal line stands, while sled failed before it said whether the transaction does.
+    /// A commit that met a fault of sled, which did not say whether its transaction stands.
     undecided: Option<Undecided>,
 }
 
@@ -81,13 +80,8 @@ struct Writer {
 struct Undecided {
     before: State,
     after: State,
-    mark: (u64, state::Hex32, u64),
-}
-
-/// What became of an undecided commit.
-enum Outcome {
-    Committed,
-    Undone,
+    undo: Vec<Write>,
+    mark: Mark,
 }
 
 impl PolicyStore {
@@ -250,8 +244,8 @@ impl PolicyStore {
     ///
     /// # Errors
     ///
-    /// After any error the records are what they were. One kind of fault can leave the answer open until the disk
-    /// works again: sled failing after the journal line is written; the next call decides it first.
+    /// After any error the records are what they were. When sled itself fails, that may take until the disk works
+    /// again: reading is refused meanwhile, and the next commit sees to it first.
     pub fn commit(&self, changes: &ChangeSet, author: &str, now: i64) -> Result<u64, StoreError> {
         let mut writer = self.shared.writer.lock();
         self.shared.settle(&mut writer)?;
@@ -329,42 +323,43 @@ impl Shared {
         };
         if let Err(fault) = applied {
             tracing::error!(%fault, "sled failed in a commit: it is opened again");
-            writer.undecided = Some(Undecided { before, after: plan.after, mark });
-            return match self.settle(writer) {
-                Ok(Outcome::Committed) => Ok(()),
-                Ok(Outcome::Undone) | Err(_) => Err(fault),
-            };
+            // At once, so that the failed change does not come back with a restart. To cut needs no room.
+            let _ = writer.journal.retract(mark);
+            writer.undecided = Some(Undecided { before, after: plan.after, undo: plan.undo, mark });
+            if let Err(again) = self.settle(writer) {
+                tracing::error!(fault = %again, "the next change of the policy tries it again");
+            }
+            return Err(fault);
         }
         writer.state = plan.after;
         plan.count_into(&mut writer.references);
         Ok(())
     }
 
-    /// Opens sled again after a fault and finds out whether the commit that met it stands.
-    fn settle(&self, writer: &mut MutexGuard<'_, Writer>) -> Result<Outcome, StoreError> {
-        let Some(Undecided { before, after, mark }) = &writer.undecided else { return Ok(Outcome::Committed) };
-        let (before, after, mark) = (*before, *after, *mark);
+    /// Opens sled again after a fault, and takes back what it may have kept of the commit that met it.
+    fn settle(&self, writer: &mut MutexGuard<'_, Writer>) -> Result<(), StoreError> {
+        let Some(Undecided { before, after, undo, mark }) = writer.undecided.take() else { return Ok(()) };
+        let settled = self.reopen(&before, &after, &undo).and_then(|()| writer.journal.retract(mark));
+        if settled.is_err() {
+            writer.undecided = Some(Undecided { before, after, undo, mark });
+        }
+        settled
+    }
+
+    fn reopen(&self, before: &State, after: &State, undo: &[Write]) -> Result<(), StoreError> {
         let mut slot = self.database.write();
         // The old handle holds sled's lock.
         *slot = None;
-        let database = Database::open(&self.folder.database())?;
-        let verified = database.verify()?;
-        let outcome = if verified.state == after {
-            Outcome::Committed
-        } else if verified.state == before {
-            writer.journal.retract(mark)?;
-            Outcome::Undone
-        } else {
-            return Err(StoreError::damaged(
-                self.folder.database(),
-                "a failed commit left neither the old nor the new",
-            ));
-        };
-        writer.state = verified.state;
-        writer.references = verified.references;
-        writer.undecided = None;
+        let mut database = Database::open(&self.folder.database())?;
+        let found = database.verify()?.state;
+        if found == *after {
+            database.apply(undo, after, before)?;
+        } else if found != *before {
+            let fault = "a failed commit left neither the records before nor those after it";
+            return Err(StoreError::damaged(self.folder.database(), fault));
+        }
         *slot = Some(database);
-        Ok(outcome)
+        Ok(())
     }
 
     /// The journal starts anew only once the snapshot has its name: a crash in between leaves lines that the

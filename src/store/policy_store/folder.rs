@@ -27,6 +27,17 @@ pub(super) struct Folder {
     pub(super) root: PathBuf,
 }
 
+/// Held while the store is open.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// To close the file is not enough: a process forked at this moment holds a copy of it until it executes.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Whether there is a store already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
@@ -71,12 +82,12 @@ impl Folder {
         if paths.iter().any(|path| path.exists()) { Presence::Present } else { Presence::Empty }
     }
 
-    /// Takes the lock; it is free again when the returned file is closed, however the process ends.
-    pub(super) fn lock(&self) -> Result<File, StoreError> {
+    /// Takes the lock. It is free again when the process ends, however it does.
+    pub(super) fn lock(&self) -> Result<Lock, StoreError> {
         let path = self.lock_file();
         let file = private_options().read(true).open(&path).map_err(|source| StoreError::io(&path, source))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: self.root.clone() }),
             Err(TryLockError::Error(source)) => Err(StoreError::io(path, source)),
         }

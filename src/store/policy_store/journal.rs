@@ -37,6 +37,14 @@ pub(super) struct Journal {
     pub(super) changes: u64,
 }
 
+/// A place in the journal to go back to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    length: u64,
+    chain: Hex32,
+    changes: u64,
+}
+
 /// One change set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,8 +150,8 @@ impl Journal {
     }
 
     /// Where the last line ends: what [`Journal::retract`] goes back to.
-    pub(super) fn mark(&self) -> (u64, Hex32, u64) {
-        (self.length, self.chain, self.changes)
+    pub(super) fn mark(&self) -> Mark {
+        Mark { length: self.length, chain: self.chain, changes: self.changes }
     }
 
     /// Appends a line and returns when it is on the disk. After an error the journal is as it was.
@@ -167,10 +175,9 @@ impl Journal {
     }
 
     /// Takes back the lines since `mark`.
-    pub(super) fn retract(&mut self, (length, chain, changes): (u64, Hex32, u64)) -> Result<(), StoreError> {
-        self.cut_to(length)?;
-        (self.length, self.chain, self.changes) = (length, chain, changes);
-        Ok(())
+    pub(super) fn retract(&mut self, mark: Mark) -> Result<(), StoreError> {
+        (self.length, self.chain, self.changes) = (mark.length, mark.chain, mark.changes);
+        self.cut_to(mark.length)
     }
 
     fn cut_to(&mut self, length: u64) -> Result<(), StoreError> {

@@ -12,6 +12,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) writes: Vec<Write>,
+    /// What takes the writes back.
+    pub(super) undo: Vec<Write>,
     pub(super) after: State,
     deltas: HashMap<Arc<str>, i64>,
 }
@@ -25,7 +27,8 @@ impl Plan {
         references: &References,
     ) -> Result<Self, StoreError> {
         let after = State { generation: before.generation + 1, ..before };
-        let mut plan = Self { writes: Vec::with_capacity(changes.len()), after, deltas: HashMap::new() };
+        let mut plan =
+            Self { writes: Vec::with_capacity(changes.len()), undo: Vec::new(), after, deltas: HashMap::new() };
         for change in changes {
             plan.push(Write::of(change)?, database)?;
         }
@@ -48,6 +51,7 @@ impl Plan {
             None if old.is_none() => return Err(missing(&write)),
             None => {}
         }
+        self.undo.push(Write { value: old.map(|old| old.to_vec()), key: write.key.clone(), ..write });
         self.writes.push(write);
         Ok(())
     }

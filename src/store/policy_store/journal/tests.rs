@@ -21,7 +21,7 @@ fn a_chain_goes_on_through_a_restart() {
     let (_folder, path) = journal_of(2);
     let reading = read(&path, |_| Ok(())).unwrap();
     let mut journal = Journal::resume(&path, &reading).unwrap();
-    let chain = journal.mark().1;
+    let chain = journal.mark().chain;
     journal.restart(reading.end).unwrap();
     append(&mut journal, 3).unwrap();
     let reading = read(&path, |_| Ok(())).unwrap();
