@@ -63,6 +63,17 @@ fn a_command_is_answered_and_the_socket_goes_at_the_end() {
 }
 
 #[test]
+fn an_idle_peer_does_not_hold_up_the_end() {
+    let mut served = served();
+    let mut client = Client::connect(&served.path).unwrap();
+    client.ask(Request::Status {}).unwrap().unwrap();
+    let begun = std::time::Instant::now();
+    served.stop();
+    assert!(begun.elapsed() < PATIENCE / 2);
+    assert!(client.ask(Request::Status {}).is_err());
+}
+
+#[test]
 fn refusals_keep_their_class() {
     let served = served();
     let mut client = Client::connect(&served.path).unwrap();
