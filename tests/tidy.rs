@@ -2,6 +2,8 @@
 //! runs against the direction of `src/lib.rs`, and when something was left behind. Every rule is fed its own
 //! offences in `negative`, or a rule that never fires would pass for a wall.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 #[path = "tidy/negative.rs"]
 mod negative;
 #[path = "tidy/paths.rs"]
