@@ -1,6 +1,6 @@
 //! Why a decision is what it is, in words an operator can act on.
 
-use super::record::{Action, RuleId};
+use super::record::Action;
 use super::{Policy, Principal};
 
 /// A decision told at length.
@@ -19,11 +19,5 @@ impl Policy {
     pub fn explain(&self, principal: &Principal, action: Action, topic: &str) -> Result<Explanation, String> {
         let _ = (principal, action, topic);
         todo!()
-    }
-}
-
-impl std::fmt::Display for RuleId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

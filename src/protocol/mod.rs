@@ -13,45 +13,29 @@ mod decode;
 mod encode;
 mod error;
 mod packet;
+mod packet_id;
 mod property;
+mod read;
 mod reason;
 pub mod topic;
+mod version;
+mod write;
 
 pub use decode::{Decoded, Sender, decode, decode_connect};
-pub use error::DecodeError;
+pub use encode::{AckType, Delivery, DeliveredTopic, PublishFrame};
+pub use error::{ConnectError, DecodeError, Inexpressible};
 pub use packet::{
-    Ack, Auth, ConnAck, Connect, Disconnect, Packet, Publish, RetainHandling, SubAck, Subscribe, SubscribeRequest,
-    SubscriptionOptions, UnsubAck, Unsubscribe, Will,
+    Ack, Auth, ConnAck, Connect, Disconnect, Packet, PacketType, Publish, RetainHandling, SubAck, Subscribe,
+    SubscribeRequest, SubscriptionOptions, UnsubAck, Unsubscribe, Will,
 };
-pub use property::{Properties, PropertiesBuf, Property};
-pub use reason::ReasonCode;
+pub use packet_id::{PacketId, ZeroPacketId};
+pub use property::{Carrier, Properties, PropertiesBuf, Property};
+pub use reason::{ReasonCode, UnknownReasonCode};
 pub use topic::{TopicFilter, TopicName};
+pub use version::{QoS, Version};
 
-use std::num::NonZeroU16;
+/// The largest remaining length, and the largest subscription identifier, that four bytes can tell (section 1.5.5).
+pub const MAX_VARIABLE_BYTE_INTEGER: u32 = 268_435_455;
 
-/// The protocol version a connection speaks, from the protocol level of its CONNECT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Version {
-    /// MQTT 3.1, protocol name `MQIsdp`, level 3.
-    V3_1,
-    /// MQTT 3.1.1, level 4.
-    V3_1_1,
-    /// MQTT 5.0, level 5.
-    V5,
-}
-
-/// Quality of service of a message or the bound of a subscription (MQTT 5.0 section 4.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum QoS {
-    /// QoS 0.
-    AtMostOnce = 0,
-    /// QoS 1.
-    AtLeastOnce = 1,
-    /// QoS 2.
-    ExactlyOnce = 2,
-}
-
-/// A packet identifier: never zero `[MQTT-2.2.1-3]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PacketId(pub NonZeroU16);
+/// The largest packet there is, fixed header included: a `maximum` that refuses nothing.
+pub const MAX_PACKET_BYTES: u32 = MAX_VARIABLE_BYTE_INTEGER + 5;

@@ -37,6 +37,28 @@ pub enum Packet<'a> {
     Auth(Auth<'a>),
 }
 
+/// The type of a control packet: the high half of its first byte (section 2.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names are the standard's own words")]
+pub enum PacketType {
+    Connect = 1,
+    ConnAck = 2,
+    Publish = 3,
+    PubAck = 4,
+    PubRec = 5,
+    PubRel = 6,
+    PubComp = 7,
+    Subscribe = 8,
+    SubAck = 9,
+    Unsubscribe = 10,
+    UnsubAck = 11,
+    PingReq = 12,
+    PingResp = 13,
+    Disconnect = 14,
+    Auth = 15,
+}
+
 /// CONNECT. `properties` is empty before 5.0, as in every packet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connect<'a> {
@@ -50,7 +72,7 @@ pub struct Connect<'a> {
     pub client_id: &'a str,
     /// The will, where the will flag is set.
     pub will: Option<Will<'a>>,
-    /// Never an identity here: the certificate is (security ledger T9).
+    /// Never an identity here: the certificate is.
     pub username: Option<&'a str>,
     /// Never an identity here.
     pub password: Option<&'a [u8]>,
@@ -208,4 +230,94 @@ pub struct Auth<'a> {
     pub reason: ReasonCode,
     /// AUTH properties.
     pub properties: Properties<'a>,
+}
+
+impl PacketType {
+    /// Every type, in the order of its number.
+    pub const ALL: [Self; 15] = [
+        Self::Connect,
+        Self::ConnAck,
+        Self::Publish,
+        Self::PubAck,
+        Self::PubRec,
+        Self::PubRel,
+        Self::PubComp,
+        Self::Subscribe,
+        Self::SubAck,
+        Self::Unsubscribe,
+        Self::UnsubAck,
+        Self::PingReq,
+        Self::PingResp,
+        Self::Disconnect,
+        Self::Auth,
+    ];
+
+    /// The type that the first byte of a packet tells; `None` for the reserved type 0.
+    pub fn of_first_byte(byte: u8) -> Option<Self> {
+        let number = usize::from(byte >> 4);
+        Self::ALL.get(number.checked_sub(1)?).copied()
+    }
+}
+
+impl Packet<'_> {
+    /// Which of the fifteen it is.
+    pub fn packet_type(&self) -> PacketType {
+        match self {
+            Self::Connect(_) => PacketType::Connect,
+            Self::ConnAck(_) => PacketType::ConnAck,
+            Self::Publish(_) => PacketType::Publish,
+            Self::PubAck(_) => PacketType::PubAck,
+            Self::PubRec(_) => PacketType::PubRec,
+            Self::PubRel(_) => PacketType::PubRel,
+            Self::PubComp(_) => PacketType::PubComp,
+            Self::Subscribe(_) => PacketType::Subscribe,
+            Self::SubAck(_) => PacketType::SubAck,
+            Self::Unsubscribe(_) => PacketType::Unsubscribe,
+            Self::UnsubAck(_) => PacketType::UnsubAck,
+            Self::PingReq => PacketType::PingReq,
+            Self::PingResp => PacketType::PingResp,
+            Self::Disconnect(_) => PacketType::Disconnect,
+            Self::Auth(_) => PacketType::Auth,
+        }
+    }
+}
+
+impl Ack<'_> {
+    /// An acknowledgement without properties.
+    pub fn new(packet_id: PacketId, reason: ReasonCode) -> Self {
+        Self { packet_id, reason, properties: Properties::default() }
+    }
+}
+
+impl ConnAck<'_> {
+    /// A refusal without properties; never with a session `[MQTT-3.2.2-6]`.
+    pub fn refusal(reason: ReasonCode) -> Self {
+        Self { session_present: false, reason, properties: Properties::default() }
+    }
+}
+
+impl Disconnect<'_> {
+    /// A DISCONNECT without properties.
+    pub fn new(reason: ReasonCode) -> Self {
+        Self { reason, properties: Properties::default() }
+    }
+}
+
+impl SubscriptionOptions {
+    /// What a 3.x client asks for, and a 5.0 client with all options 0: only a QoS.
+    pub fn new(qos: QoS) -> Self {
+        Self { qos, no_local: false, retain_as_published: false, retain_handling: RetainHandling::OnSubscribe }
+    }
+}
+
+impl RetainHandling {
+    /// The handling that two bits of the subscription options stand for; there are three.
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            0 => Some(Self::OnSubscribe),
+            1 => Some(Self::OnNewSubscription),
+            2 => Some(Self::Never),
+            _ => None,
+        }
+    }
 }

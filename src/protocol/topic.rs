@@ -2,7 +2,17 @@
 //!
 //! [`TopicName`] and [`TopicFilter`] can only be built by parsing. The algebra (`matches`, `covers`,
 //! `overlaps`) works on sequences of [`Level`]s, so that rules with filled templates use the same code.
+//!
+//! A filter stands for the set of topics it matches; `covers` is inclusion of these sets, `overlaps` that they
+//! meet. Both are exact, but for one thing they leave aside: that a topic longer than 65 535 bytes does not exist.
 
+mod algebra;
+#[cfg(test)]
+mod tests;
+
+pub use algebra::{covers, matches, overlaps};
+
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 /// The most bytes a topic may have on the wire.
@@ -53,7 +63,8 @@ pub enum TopicError {
     /// `+` or `#` beside other characters, or `#` before the end.
     #[error("'+' and '#' stand alone in their level, and '#' only in the last")]
     WildcardPlacement,
-    /// `$share` without a group name or an inner filter, or a wildcard in the group name.
+    /// `$share` without a group name or an inner filter, or a wildcard in the group name `[MQTT-4.8.2-1]`,
+    /// `[MQTT-4.8.2-2]`.
     #[error("a shared subscription is written $share/GROUP/FILTER")]
     Share,
 }
@@ -61,8 +72,14 @@ pub enum TopicError {
 impl<'a> TopicName<'a> {
     /// Parses a topic name.
     pub fn parse(text: &'a str) -> Result<Self, TopicError> {
-        let _ = text;
-        todo!()
+        judge_length(text)?;
+        // Without an early exit this becomes vector code; names that are fine, nearly all, need the whole pass anyway.
+        let special = text.bytes().fold(false, |found, byte| found | matches!(byte, b'+' | b'#' | 0));
+        match special {
+            false => Ok(Self(text)),
+            true if text.contains('\0') => Err(TopicError::Nul),
+            true => Err(TopicError::WildcardInName),
+        }
     }
 
     /// The text.
@@ -73,6 +90,11 @@ impl<'a> TopicName<'a> {
     /// The levels between slashes; a leading slash makes an empty first level.
     pub fn levels(self) -> impl Iterator<Item = &'a str> + Clone {
         self.0.split('/')
+    }
+
+    /// Whether it begins with `$`, out of reach of a wildcard in the first level `[MQTT-4.7.2-1]`.
+    pub fn is_dollar(self) -> bool {
+        self.0.starts_with('$')
     }
 
     /// A shared copy.
@@ -93,11 +115,25 @@ impl TopicNameBuf {
     }
 }
 
+/// Lets a map keyed by topics be asked with a borrowed one; `str` hashes and compares the same.
+impl Borrow<str> for TopicNameBuf {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl TopicFilter {
-    /// Parses a filter, with or without `$share/<group>/`.
+    /// Parses a filter, with or without `$share/<group>/`. MQTT 3.x knows no shared subscriptions; their spelling
+    /// means the same there, so that rights never depend on the version a client speaks.
     pub fn parse(text: &str) -> Result<Self, TopicError> {
-        let _ = text;
-        todo!()
+        judge_length(text)?;
+        if text.contains('\0') {
+            return Err(TopicError::Nul);
+        }
+        let inner = inner_offset(text)?;
+        judge_wildcards(text.get(inner..).unwrap_or_default())?;
+        // The length was judged above, the offset is within it.
+        Ok(Self { text: Arc::from(text), inner: u32::try_from(inner).map_err(|_| TopicError::TooLong)? })
     }
 
     /// The whole text, `$share/<group>/` included.
@@ -107,7 +143,8 @@ impl TopicFilter {
 
     /// The share name, where it is a shared subscription (section 4.8.2).
     pub fn share(&self) -> Option<&str> {
-        todo!()
+        let end = (self.inner as usize).checked_sub("/".len())?;
+        self.text.get(SHARE_PREFIX.len() + "/".len()..end)
     }
 
     /// The filter without `$share/<group>/`: what rights and matching are about.
@@ -118,6 +155,11 @@ impl TopicFilter {
     /// The levels of the inner filter.
     pub fn levels(&self) -> impl Iterator<Item = Level<'_>> + Clone {
         self.inner().split('/').map(Level::of)
+    }
+
+    /// The one topic that the inner filter matches, where it has no wildcard.
+    pub fn exact(&self) -> Option<TopicName<'_>> {
+        TopicName::parse(self.inner()).ok()
     }
 
     /// Whether the inner filter matches `topic`.
@@ -147,20 +189,40 @@ impl<'a> Level<'a> {
     }
 }
 
-/// Whether the filter `levels` match `topic`. A wildcard in the first level never matches a `$` topic `[MQTT-4.7.2-1]`.
-pub fn matches<'l>(filter: impl Iterator<Item = Level<'l>>, topic: TopicName<'_>) -> bool {
-    let _ = (filter, topic);
-    todo!()
+const SHARE_PREFIX: &str = "$share";
+
+fn judge_length(text: &str) -> Result<(), TopicError> {
+    match text.len() {
+        0 => Err(TopicError::Empty),
+        1..=MAX_TOPIC_BYTES => Ok(()),
+        _ => Err(TopicError::TooLong),
+    }
 }
 
-/// Whether `outer` matches every topic that `inner` matches.
-pub fn covers<'l>(outer: impl Iterator<Item = Level<'l>>, inner: impl Iterator<Item = Level<'l>>) -> bool {
-    let _ = (outer, inner);
-    todo!()
+/// Where the filter behind `$share/<group>/` starts; 0 where there is no such prefix.
+fn inner_offset(text: &str) -> Result<usize, TopicError> {
+    let Some(shared) = text.strip_prefix(SHARE_PREFIX).filter(|rest| rest.is_empty() || rest.starts_with('/')) else {
+        return Ok(0);
+    };
+    let (group, inner) = shared.strip_prefix('/').and_then(|rest| rest.split_once('/')).ok_or(TopicError::Share)?;
+    if group.is_empty() || group.contains(['+', '#']) || inner.is_empty() {
+        return Err(TopicError::Share);
+    }
+    Ok(text.len() - inner.len())
 }
 
-/// Whether some topic is matched by both.
-pub fn overlaps<'l>(left: impl Iterator<Item = Level<'l>>, right: impl Iterator<Item = Level<'l>>) -> bool {
-    let _ = (left, right);
-    todo!()
+/// `[MQTT-4.7.1-1]`, `[MQTT-4.7.1-2]`.
+fn judge_wildcards(filter: &str) -> Result<(), TopicError> {
+    let mut levels = filter.split('/').map(Level::of).peekable();
+    while let Some(level) = levels.next() {
+        let misplaced = match level {
+            Level::Rest => levels.peek().is_some(),
+            Level::One => false,
+            Level::Literal(text) => text.contains(['+', '#']),
+        };
+        if misplaced {
+            return Err(TopicError::WildcardPlacement);
+        }
+    }
+    Ok(())
 }

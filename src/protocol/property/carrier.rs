@@ -1,0 +1,134 @@
+//! Which packet may carry which property, how often, and from which side (table 2-4 of section 2.2.2.2).
+
+use super::Property;
+use crate::protocol::read::Reader;
+use crate::protocol::{DecodeError, PacketType, Sender};
+
+/// What has a property section: most packets, and the will inside CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// The variable header of a packet.
+    Packet(PacketType),
+    /// The will properties in the payload of CONNECT (section 3.1.3.2).
+    Will,
+}
+
+impl Carrier {
+    /// Whether a section without any property breaks a rule: AUTH must name its method (section 3.15.2.2.2).
+    pub(super) fn needs_properties(self) -> bool {
+        self == Self::Packet(PacketType::Auth)
+    }
+
+    fn bit(self) -> u16 {
+        match self {
+            // No packet has type 0.
+            Self::Will => 1,
+            Self::Packet(packet) => 1 << packet as u8,
+        }
+    }
+}
+
+/// Judges a whole section.
+pub(super) fn judge(raw: &[u8], carrier: Carrier, from: Sender) -> Result<(), DecodeError> {
+    let mut reader = Reader::new(raw);
+    // One bit for each identifier, all of which are below 64.
+    let mut seen = 0_u64;
+    while !reader.is_empty() {
+        let property = Property::read(&mut reader)?;
+        judge_place(property, carrier, from)?;
+        let bit = 1 << property.id();
+        if seen & bit != 0 && !may_repeat(property, carrier) {
+            return Err(DecodeError::Protocol("a property that may occur once occurs twice"));
+        }
+        seen |= bit;
+    }
+    judge_authentication(seen, carrier)
+}
+
+fn judge_place(property: Property<'_>, carrier: Carrier, from: Sender) -> Result<(), DecodeError> {
+    if carriers(property) & carrier.bit() == 0 {
+        return Err(DecodeError::Malformed("a property that this packet cannot carry (section 2.2.2.2)"));
+    }
+    match (property, carrier, from) {
+        (Property::SubscriptionIdentifier(_), Carrier::Packet(PacketType::Publish), Sender::Client) => {
+            Err(DecodeError::Protocol("a client sent a subscription identifier in PUBLISH [MQTT-3.3.4-6]"))
+        }
+        (Property::SessionExpiryInterval(_), Carrier::Packet(PacketType::Disconnect), Sender::Server) => {
+            Err(DecodeError::Protocol("a server sent a session expiry interval in DISCONNECT [MQTT-3.14.2-2]"))
+        }
+        (Property::ServerReference(_), Carrier::Packet(PacketType::Disconnect), Sender::Client) => {
+            Err(DecodeError::Protocol("a client sent a server reference (section 3.14.2.2.5)"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn may_repeat(property: Property<'_>, carrier: Carrier) -> bool {
+    match property {
+        Property::UserProperty(..) => true,
+        // One for each subscription that the message matched (section 3.3.2.3.8).
+        Property::SubscriptionIdentifier(_) => carrier == Carrier::Packet(PacketType::Publish),
+        _ => false,
+    }
+}
+
+/// Sections 3.1.2.11.10 and 3.15.2.2.2.
+fn judge_authentication(seen: u64, carrier: Carrier) -> Result<(), DecodeError> {
+    let has = |property: Property<'_>| seen & (1 << property.id()) != 0;
+    let method = has(Property::AuthenticationMethod(""));
+    if has(Property::AuthenticationData(&[])) && !method {
+        return Err(DecodeError::Protocol("authentication data without an authentication method"));
+    }
+    match carrier.needs_properties() && !method {
+        true => Err(DecodeError::Protocol("AUTH without an authentication method")),
+        false => Ok(()),
+    }
+}
+
+/// The bits of every carrier in which a property may be.
+fn carriers(property: Property<'_>) -> u16 {
+    use PacketType as P;
+    match property {
+        Property::PayloadFormatIndicator(_)
+        | Property::MessageExpiryInterval(_)
+        | Property::ContentType(_)
+        | Property::ResponseTopic(_)
+        | Property::CorrelationData(_) => const { packets(&[P::Publish]) | WILL },
+        Property::SubscriptionIdentifier(_) => const { packets(&[P::Publish, P::Subscribe]) },
+        Property::SessionExpiryInterval(_) => const { packets(&[P::Connect, P::ConnAck, P::Disconnect]) },
+        Property::AssignedClientIdentifier(_)
+        | Property::ServerKeepAlive(_)
+        | Property::ResponseInformation(_)
+        | Property::MaximumQoS(_)
+        | Property::RetainAvailable(_)
+        | Property::WildcardSubscriptionAvailable(_)
+        | Property::SubscriptionIdentifierAvailable(_)
+        | Property::SharedSubscriptionAvailable(_) => const { packets(&[P::ConnAck]) },
+        Property::AuthenticationMethod(_) | Property::AuthenticationData(_) => {
+            const { packets(&[P::Connect, P::ConnAck, P::Auth]) }
+        }
+        Property::RequestProblemInformation(_) | Property::RequestResponseInformation(_) => {
+            const { packets(&[P::Connect]) }
+        }
+        Property::WillDelayInterval(_) => WILL,
+        Property::ServerReference(_) => const { packets(&[P::ConnAck, P::Disconnect]) },
+        Property::ReasonString(_) => const {
+            packets(&[P::ConnAck, P::PubAck, P::PubRec, P::PubRel, P::PubComp])
+                | packets(&[P::SubAck, P::UnsubAck, P::Disconnect, P::Auth])
+        },
+        Property::ReceiveMaximum(_) | Property::TopicAliasMaximum(_) | Property::MaximumPacketSize(_) => {
+            const { packets(&[P::Connect, P::ConnAck]) }
+        }
+        Property::TopicAlias(_) => const { packets(&[P::Publish]) },
+        Property::UserProperty(..) => u16::MAX,
+    }
+}
+
+const WILL: u16 = 1;
+
+const fn packets(types: &[PacketType]) -> u16 {
+    match types {
+        [first, rest @ ..] => 1 << *first as u8 | packets(rest),
+        [] => 0,
+    }
+}
