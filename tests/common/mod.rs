@@ -7,6 +7,7 @@
 pub(crate) mod broker;
 pub(crate) mod client;
 pub(crate) mod fleet;
+pub(crate) mod quickstart;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};
