@@ -7,6 +7,7 @@
 mod common;
 
 mod clients;
+mod delivery;
 mod handshake;
 mod identity;
 mod isolation;
