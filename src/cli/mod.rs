@@ -7,13 +7,26 @@
 //! stdout carries results only, stderr the messages. Help, shell completions and man pages come from the same
 //! definitions.
 
+mod acl;
+mod apply;
+mod backend;
 mod ca;
 mod cert;
+mod check;
 mod completions;
+mod device;
 pub mod exit;
+mod export;
+mod group;
 mod help;
 mod man;
 pub mod output;
+mod quickstart;
+mod serve;
+mod settings;
+mod status;
+mod store;
+mod who;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
@@ -65,8 +78,18 @@ pub struct Context {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Arguments),
+    Check(check::Arguments),
+    Quickstart(quickstart::Arguments),
+    Device(device::Arguments),
+    Group(group::Arguments),
+    Acl(acl::Arguments),
+    Apply(apply::Arguments),
+    Export(export::Arguments),
     Ca(ca::Arguments),
     Cert(cert::Arguments),
+    Status(status::Arguments),
+    Store(store::Arguments),
     #[command(hide = true)]
     Completions(completions::Arguments),
     #[command(hide = true)]
@@ -97,8 +120,18 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 impl Command {
     fn run(self, context: &Context) -> Outcome {
         match self {
+            Self::Serve(arguments) => arguments.run(context),
+            Self::Check(arguments) => arguments.run(context),
+            Self::Quickstart(arguments) => arguments.run(context),
+            Self::Device(arguments) => arguments.run(context),
+            Self::Group(arguments) => arguments.run(context),
+            Self::Acl(arguments) => arguments.run(context),
+            Self::Apply(arguments) => arguments.run(context),
+            Self::Export(arguments) => arguments.run(context),
             Self::Ca(arguments) => arguments.run(context),
             Self::Cert(arguments) => arguments.run(context),
+            Self::Status(arguments) => arguments.run(context),
+            Self::Store(arguments) => arguments.run(context),
             Self::Completions(arguments) => arguments.run(),
             Self::Man(arguments) => arguments.run(),
         }

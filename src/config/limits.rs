@@ -26,6 +26,8 @@ pub struct Limits {
     /// dropped (`messages_dropped_slow_reader`), QoS 1 and 2 wait in the session.
     #[serde(with = "units::bytes")]
     pub outbound_bytes: usize,
+    /// Bytes of a client id; CONNACK 0x85 above.
+    pub client_id_bytes: usize,
     /// Bytes of a topic name or filter; refused as malformed use (0x90, 0x8F).
     #[serde(with = "units::bytes")]
     pub topic_bytes: usize,
@@ -41,6 +43,8 @@ pub struct Limits {
     /// Bytes of those messages.
     #[serde(with = "units::bytes")]
     pub queued_bytes: usize,
+    /// QoS 1 and 2 messages in flight to one client, whatever receive maximum it announces; more wait in the queue.
+    pub inflight_messages: usize,
     /// QoS 2 packet ids of one publisher waiting for PUBREL; DISCONNECT 0x93 above (bounded by
     /// `mqtt.receive_maximum` too).
     pub unreleased_ids: usize,
@@ -60,12 +64,14 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             outbound_bytes: 64 * 1024,
+            client_id_bytes: 1024,
             topic_bytes: 1024,
             topic_levels: 64,
             subscriptions_per_session: 1_000,
             sessions_per_device: 100,
             queued_messages: 10_000,
             queued_bytes: 16 * 1024 * 1024,
+            inflight_messages: 1_000,
             unreleased_ids: 1_000,
             retained_messages: 1_000_000,
             retained_bytes: 1024 * 1024 * 1024,

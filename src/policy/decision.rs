@@ -83,6 +83,15 @@ pub struct Denied {
     pub rule: Option<RuleId>,
 }
 
+impl std::fmt::Display for Denied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.rule {
+            Some(rule) => write!(f, "rule {rule} denies it"),
+            None => f.write_str("no rule allows it"),
+        }
+    }
+}
+
 /// The right to subscribe to one filter.
 #[derive(Clone, Debug)]
 pub struct Grant {

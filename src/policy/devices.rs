@@ -79,8 +79,9 @@ impl Place {
 
 impl Devices {
     pub(super) fn empty() -> Self {
-        let branch: Branch = vec![Arc::new(Leaf::default()); FAN_OUT].into();
-        Self { root: vec![branch; FAN_OUT].into(), seed: ahash::RandomState::new(), count: 0 }
+        let leaf = Arc::new(Leaf::default());
+        let branch: Branch = std::iter::repeat_n(leaf, FAN_OUT).collect();
+        Self { root: std::iter::repeat_n(branch, FAN_OUT).collect(), seed: ahash::RandomState::new(), count: 0 }
     }
 
     pub(super) fn find(&self, trust: u32, name: &str) -> Option<DeviceView<'_>> {

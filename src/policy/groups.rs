@@ -16,6 +16,9 @@ pub(super) struct Group {
     filters: Box<str>,
 }
 
+/// Numbers of groups by a value of one attribute.
+type ByValue = HashMap<String, Vec<u32>, ahash::RandomState>;
+
 /// Every group, by number (devices hold numbers) and by name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
@@ -25,7 +28,7 @@ pub(super) struct Groups {
     by_name: HashMap<Arc<str>, u32, ahash::RandomState>,
     /// For each attribute the groups that one of its values makes candidates: the rarest pair of each group's
     /// matches leads to it, so that a certificate meets few groups it does not belong to.
-    candidates: Vec<(Attribute, HashMap<String, Vec<u32>, ahash::RandomState>)>,
+    candidates: Vec<(Attribute, ByValue)>,
 }
 
 impl Group {
@@ -107,7 +110,7 @@ impl Groups {
         let pairs = || self.iter().flat_map(|(_, group)| &group.matches);
         let mut frequency: HashMap<&(Attribute, String), usize> = HashMap::new();
         pairs().for_each(|pair| *frequency.entry(pair).or_default() += 1);
-        let mut candidates: Vec<(Attribute, HashMap<String, Vec<u32>, _>)> = Vec::new();
+        let mut candidates: Vec<(Attribute, ByValue)> = Vec::new();
         for (number, group) in self.iter() {
             let Some((attribute, value)) = group.matches.iter().min_by_key(|pair| frequency.get(pair)) else {
                 continue;

@@ -16,6 +16,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::text::is_invisible;
+
 use self::der::{NotDer, RelativeName, Value};
 use std::sync::Arc;
 

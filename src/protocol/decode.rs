@@ -118,9 +118,7 @@ impl<'a> Body<'a> {
     fn properties(&mut self) -> Result<Properties<'a>, DecodeError> {
         match self.version {
             Version::V3_1 | Version::V3_1_1 => Ok(Properties::default()),
-            Version::V5 => {
-                Properties::read(&mut self.reader, Carrier::Packet(self.packet_type), self.from)
-            }
+            Version::V5 => Properties::read(&mut self.reader, Carrier::Packet(self.packet_type), self.from),
         }
     }
 

@@ -22,7 +22,7 @@ mod version;
 mod write;
 
 pub use decode::{Decoded, Sender, decode, decode_connect};
-pub use encode::{AckType, Delivery, DeliveredTopic, PublishFrame};
+pub use encode::{AckType, DeliveredTopic, Delivery, PublishFrame};
 pub use error::{ConnectError, DecodeError, Inexpressible};
 pub use packet::{
     Ack, Auth, ConnAck, Connect, Disconnect, Packet, PacketType, Publish, RetainHandling, SubAck, Subscribe,

@@ -3,9 +3,9 @@
 mod accessors;
 mod buf;
 mod carrier;
-mod wire;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use buf::PropertiesBuf;
 pub use carrier::Carrier;

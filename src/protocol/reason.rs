@@ -114,9 +114,17 @@ impl ReasonCode {
                 (0x80..=0x8A).contains(&(self as u8))
                     || matches!(
                         self,
-                        R::Success | R::BadAuthenticationMethod | R::TopicNameInvalid | R::PacketTooLarge
-                            | R::QuotaExceeded | R::PayloadFormatInvalid | R::RetainNotSupported | R::QoSNotSupported
-                            | R::UseAnotherServer | R::ServerMoved | R::ConnectionRateExceeded
+                        R::Success
+                            | R::BadAuthenticationMethod
+                            | R::TopicNameInvalid
+                            | R::PacketTooLarge
+                            | R::QuotaExceeded
+                            | R::PayloadFormatInvalid
+                            | R::RetainNotSupported
+                            | R::QoSNotSupported
+                            | R::UseAnotherServer
+                            | R::ServerMoved
+                            | R::ConnectionRateExceeded
                     )
             }
             PacketType::PubAck | PacketType::PubRec => match self {
@@ -128,15 +136,28 @@ impl ReasonCode {
             PacketType::PubRel | PacketType::PubComp => matches!(self, R::Success | R::PacketIdentifierNotFound),
             PacketType::SubAck => matches!(
                 self,
-                R::Success | R::GrantedQoS1 | R::GrantedQoS2 | R::UnspecifiedError | R::ImplementationSpecificError
-                    | R::NotAuthorized | R::TopicFilterInvalid | R::PacketIdentifierInUse | R::QuotaExceeded
-                    | R::SharedSubscriptionsNotSupported | R::SubscriptionIdentifiersNotSupported
+                R::Success
+                    | R::GrantedQoS1
+                    | R::GrantedQoS2
+                    | R::UnspecifiedError
+                    | R::ImplementationSpecificError
+                    | R::NotAuthorized
+                    | R::TopicFilterInvalid
+                    | R::PacketIdentifierInUse
+                    | R::QuotaExceeded
+                    | R::SharedSubscriptionsNotSupported
+                    | R::SubscriptionIdentifiersNotSupported
                     | R::WildcardSubscriptionsNotSupported
             ),
             PacketType::UnsubAck => matches!(
                 self,
-                R::Success | R::NoSubscriptionExisted | R::UnspecifiedError | R::ImplementationSpecificError
-                    | R::NotAuthorized | R::TopicFilterInvalid | R::PacketIdentifierInUse
+                R::Success
+                    | R::NoSubscriptionExisted
+                    | R::UnspecifiedError
+                    | R::ImplementationSpecificError
+                    | R::NotAuthorized
+                    | R::TopicFilterInvalid
+                    | R::PacketIdentifierInUse
             ),
             PacketType::Disconnect => self.is_valid_in_disconnect(from_server),
             PacketType::Auth => match self {

@@ -231,7 +231,7 @@ impl LeafBuilder {
         let found = self.rule_sets.iter().rev().take(COMPARED).find(same).copied();
         match found {
             Some(span) => Ok(span),
-            None => self.append_rules(wanted()),
+            None => self.append_rules(record.rules.iter().map(RuleView::of)),
         }
     }
 

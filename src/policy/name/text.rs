@@ -55,7 +55,7 @@ fn push_escaped(text: &mut String, value: &str) {
 }
 
 /// Characters that a terminal obeys or does not show: printed raw, two names would look like one.
-fn is_invisible(character: char) -> bool {
+pub(in crate::policy) fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

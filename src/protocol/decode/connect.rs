@@ -4,8 +4,8 @@ use super::header::{self, Frame};
 use super::{Body, Decoded};
 use crate::protocol::read::Reader;
 use crate::protocol::{
-    Carrier, ConnAck, Connect, DecodeError, Packet, PacketType, Properties, QoS, ReasonCode, Sender, TopicName, Version,
-    Will,
+    Carrier, ConnAck, Connect, DecodeError, Packet, PacketType, Properties, QoS, ReasonCode, Sender, TopicName,
+    Version, Will,
 };
 
 pub(super) fn decode_first(input: &[u8], maximum: u32) -> Result<Decoded<'_>, DecodeError> {
@@ -86,11 +86,7 @@ fn version(name: &[u8], level: u8) -> Result<Version, DecodeError> {
     }
 }
 
-fn properties<'a>(
-    reader: &mut Reader<'a>,
-    version: Version,
-    carrier: Carrier,
-) -> Result<Properties<'a>, DecodeError> {
+fn properties<'a>(reader: &mut Reader<'a>, version: Version, carrier: Carrier) -> Result<Properties<'a>, DecodeError> {
     match version {
         Version::V3_1 | Version::V3_1_1 => Ok(Properties::default()),
         Version::V5 => Properties::read(reader, carrier, Sender::Client),

@@ -2,8 +2,8 @@
 
 use super::Body;
 use crate::protocol::{
-    DecodeError, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeRequest, SubscriptionOptions, TopicFilter,
-    UnsubAck, Unsubscribe, Version,
+    DecodeError, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeRequest, SubscriptionOptions,
+    TopicFilter, UnsubAck, Unsubscribe, Version,
 };
 
 impl<'a> Body<'a> {

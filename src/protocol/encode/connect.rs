@@ -33,10 +33,7 @@ impl Connect<'_> {
 
     /// Section 3.1.2.3.
     fn flags(&self) -> u8 {
-        let will = self
-            .will
-            .as_ref()
-            .map_or(0, |will| 1 << 2 | (will.qos as u8) << 3 | u8::from(will.retain) << 5);
+        let will = self.will.as_ref().map_or(0, |will| 1 << 2 | (will.qos as u8) << 3 | u8::from(will.retain) << 5);
         u8::from(self.clean_start) << 1
             | will
             | u8::from(self.password.is_some()) << 6

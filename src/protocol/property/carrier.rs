@@ -112,10 +112,12 @@ fn carriers(property: Property<'_>) -> u16 {
         }
         Property::WillDelayInterval(_) => WILL,
         Property::ServerReference(_) => const { packets(&[P::ConnAck, P::Disconnect]) },
-        Property::ReasonString(_) => const {
-            packets(&[P::ConnAck, P::PubAck, P::PubRec, P::PubRel, P::PubComp])
-                | packets(&[P::SubAck, P::UnsubAck, P::Disconnect, P::Auth])
-        },
+        Property::ReasonString(_) => {
+            const {
+                packets(&[P::ConnAck, P::PubAck, P::PubRec, P::PubRel, P::PubComp])
+                    | packets(&[P::SubAck, P::UnsubAck, P::Disconnect, P::Auth])
+            }
+        }
         Property::ReceiveMaximum(_) | Property::TopicAliasMaximum(_) | Property::MaximumPacketSize(_) => {
             const { packets(&[P::Connect, P::ConnAck]) }
         }

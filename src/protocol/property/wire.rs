@@ -37,10 +37,9 @@ impl<'a> Property<'a> {
             0x24 => Self::MaximumQoS(if bit(reader)? { QoS::AtLeastOnce } else { QoS::AtMostOnce }),
             0x25 => Self::RetainAvailable(bit(reader)?),
             0x26 => Self::UserProperty(reader.string()?, reader.string()?),
-            0x27 => Self::MaximumPacketSize(above_zero(
-                reader.u32()?,
-                "a maximum packet size of 0 (section 3.1.2.11.4)",
-            )?),
+            0x27 => {
+                Self::MaximumPacketSize(above_zero(reader.u32()?, "a maximum packet size of 0 (section 3.1.2.11.4)")?)
+            }
             0x28 => Self::WildcardSubscriptionAvailable(bit(reader)?),
             0x29 => Self::SubscriptionIdentifierAvailable(bit(reader)?),
             0x2A => Self::SharedSubscriptionAvailable(bit(reader)?),

@@ -11,8 +11,7 @@ fn valid_in(packet: PacketType, from: Sender) -> Vec<u8> {
 #[test]
 fn a_byte_is_a_reason_code_or_refused() {
     let known: Vec<u8> = (0..=0xFF).filter(|byte| ReasonCode::try_from(*byte).is_ok()).collect();
-    let expected: Vec<u8> =
-        [0x00, 0x01, 0x02, 0x04, 0x10, 0x11, 0x18, 0x19].into_iter().chain(0x80..=0xA2).collect();
+    let expected: Vec<u8> = [0x00, 0x01, 0x02, 0x04, 0x10, 0x11, 0x18, 0x19].into_iter().chain(0x80..=0xA2).collect();
     assert_eq!(known, expected);
     for byte in known {
         let reason = ReasonCode::try_from(byte).unwrap();

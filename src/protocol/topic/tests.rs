@@ -32,10 +32,7 @@ fn topic_names() {
 #[test]
 fn levels_keep_empty_ones() {
     assert_eq!(name("/a//b/").levels().collect::<Vec<_>>(), ["", "a", "", "b", ""]);
-    assert_eq!(
-        filter("$share/g//+/#").levels().collect::<Vec<_>>(),
-        [Level::Literal(""), Level::One, Level::Rest]
-    );
+    assert_eq!(filter("$share/g//+/#").levels().collect::<Vec<_>>(), [Level::Literal(""), Level::One, Level::Rest]);
 }
 
 #[test]
