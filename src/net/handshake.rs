@@ -2,8 +2,8 @@
 
 use super::listener::Service;
 use super::stream::GuardedStream;
-use crate::telemetry::sampled::Sampled;
 use crate::telemetry::metrics::METRICS;
+use crate::telemetry::sampled::Sampled;
 use crate::tls::{Handshake, VerifiedClient};
 use std::io;
 use std::net::SocketAddr;

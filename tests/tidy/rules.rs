@@ -35,12 +35,12 @@ const ROOMS: [Room; 14] = [
     Room { name: "hub", may_know: &["session", "policy", "protocol", "store"] },
     Room { name: "tls", may_know: &["policy"] },
     Room { name: "pki", may_know: &["policy"] },
-    Room { name: "net", may_know: &["tls", "hub", "protocol", "policy"] },
-    Room { name: "admin", may_know: &["tls", "hub", "store", "pki", "policy"] },
+    Room { name: "net", may_know: &["tls", "hub", "session", "policy", "protocol"] },
+    Room { name: "admin", may_know: &["tls", "hub", "store", "pki", "policy", "protocol"] },
     Room { name: "telemetry", may_know: &[] },
     Room { name: "config", may_know: &["policy"] },
     Room { name: "server", may_know: &["net", "admin", "hub", "tls", "pki", "store", "session", "policy", "protocol"] },
-    Room { name: "cli", may_know: &["admin", "store", "pki", "policy", "server"] },
+    Room { name: "cli", may_know: &["admin", "store", "pki", "policy", "server", "tls"] },
     Room { name: "main", may_know: &["cli"] },
 ];
 
