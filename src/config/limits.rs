@@ -1,9 +1,11 @@
 //! Every bound of the broker: default, whom it protects, what happens at the limit, its metric.
 
+use super::units;
 use std::time::Duration;
 
 /// Section `[limits]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Client connections in all. Protects the broker's memory and files; a connection above it is closed at
     /// once. Metric `connections_over_limit`.
@@ -12,15 +14,22 @@ pub struct Limits {
     /// is closed at once. Metric `connections_over_limit`.
     pub unauthenticated_connections: usize,
     /// From accept to the end of the TLS handshake. Protects against silent peers; closed. Metric `deadlines_missed`.
+    #[serde(with = "units::span")]
     pub handshake_timeout: Duration,
     /// From the end of the handshake to a whole CONNECT; closed. Metric `deadlines_missed`.
+    #[serde(with = "units::span")]
     pub connect_timeout: Duration,
     /// How long one write may make no progress; closed, the will fires.
+    #[serde(with = "units::span")]
     pub write_timeout: Duration,
     /// Plaintext waiting for one connection, bytes. Protects memory from slow readers: above it QoS 0 is
     /// dropped (`messages_dropped_slow_reader`), QoS 1 and 2 wait in the session.
+    #[serde(with = "units::bytes")]
     pub outbound_bytes: usize,
+    /// Bytes of a client id; CONNACK 0x85 above.
+    pub client_id_bytes: usize,
     /// Bytes of a topic name or filter; refused as malformed use (0x90, 0x8F).
+    #[serde(with = "units::bytes")]
     pub topic_bytes: usize,
     /// Levels of a topic name or filter; refused as above.
     pub topic_levels: usize,
@@ -32,13 +41,17 @@ pub struct Limits {
     /// `messages_dropped_queue_full`.
     pub queued_messages: usize,
     /// Bytes of those messages.
+    #[serde(with = "units::bytes")]
     pub queued_bytes: usize,
+    /// QoS 1 and 2 messages in flight to one client, whatever receive maximum it announces; more wait in the queue.
+    pub inflight_messages: usize,
     /// QoS 2 packet ids of one publisher waiting for PUBREL; DISCONNECT 0x93 above (bounded by
     /// `mqtt.receive_maximum` too).
     pub unreleased_ids: usize,
     /// Retained messages in all; PUBACK 0x97 above. Metric `retained_over_limit`.
     pub retained_messages: usize,
     /// Bytes of retained messages in all; as above.
+    #[serde(with = "units::bytes")]
     pub retained_bytes: usize,
 }
 
@@ -51,12 +64,14 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             outbound_bytes: 64 * 1024,
+            client_id_bytes: 1024,
             topic_bytes: 1024,
             topic_levels: 64,
             subscriptions_per_session: 1_000,
             sessions_per_device: 100,
             queued_messages: 10_000,
             queued_bytes: 16 * 1024 * 1024,
+            inflight_messages: 1_000,
             unreleased_ids: 1_000,
             retained_messages: 1_000_000,
             retained_bytes: 1024 * 1024 * 1024,

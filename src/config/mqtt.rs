@@ -1,19 +1,24 @@
 //! Section `[mqtt]`: what the server announces and how it behaves where the standard leaves a choice.
 
+use super::units;
 use std::time::Duration;
 
 /// Section `[mqtt]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct MqttSettings {
     /// QoS 1 and 2 publications in flight per client towards the broker (CONNACK property).
     pub receive_maximum: u16,
     /// Topic aliases a client may use towards the broker (CONNACK property).
     pub topic_alias_maximum: u16,
     /// Bytes of the largest packet (CONNACK property; 3.x: closed).
+    #[serde(with = "units::bytes")]
     pub maximum_packet_size: u32,
     /// Overrides every client's keep alive when set, seconds (CONNACK property; 3.x clients keep their own).
+    #[serde(with = "units::optional_seconds", skip_serializing_if = "Option::is_none")]
     pub server_keep_alive: Option<u16>,
     /// Longest session expiry granted; also how long sessions of 3.x clients with clean session 0 are kept.
+    #[serde(with = "units::span")]
     pub maximum_session_expiry: Duration,
     /// What happens when a session's queue is full.
     pub queue_full: QueueFull,

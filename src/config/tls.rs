@@ -1,9 +1,15 @@
 //! Section `[tls]` and its trust blocks.
 
+use super::units;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// The name of the block that `tls.client_ca` and `tls.crl` make.
+pub const DEFAULT_TRUST: &str = "default";
+
 /// Section `[tls]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Section", into = "Section")]
 pub struct TlsSettings {
     /// PEM file of the server's chain, leaf first.
     pub certificate: PathBuf,
@@ -21,21 +27,25 @@ pub struct TlsSettings {
     pub extended_key_usage: ExtendedKeyUsage,
     /// TLS 1.2 only with extended master secret (`tls.require_ems`).
     pub extended_master_secret: ExtendedMasterSecret,
+    /// Bytes of the longest TLS record sent by listeners that set none of their own, 1 KiB to 16 KiB.
+    pub max_record: usize,
 }
 
 /// One `[[tls.trust]]` block.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrustBlockSettings {
     /// Part of every [`crate::policy::DeviceKey`] it vouches for.
     pub name: String,
     /// Files or folders with CA certificates.
     pub ca: Vec<PathBuf>,
     /// Files or folders with CRLs.
+    #[serde(default)]
     pub crl: Vec<PathBuf>,
 }
 
 /// `tls.stale_crl`. `disconnect` comes with the trust issue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StaleCrl {
     /// New handshakes of its issuer are refused.
@@ -46,7 +56,7 @@ pub enum StaleCrl {
 }
 
 /// `tls.crl_required`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CrlRequired {
     /// Issuers without a CRL are not checked.
@@ -57,7 +67,7 @@ pub enum CrlRequired {
 }
 
 /// `tls.minimum_version`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TlsVersion {
     /// ECDHE with AEAD only.
     #[default]
@@ -86,4 +96,150 @@ pub enum ExtendedMasterSecret {
     Optional,
     /// A TLS 1.2 client without it is refused (RFC 7627).
     Required,
+}
+
+/// The section as the file writes it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Section {
+    certificate: PathBuf,
+    private_key: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_ca: Option<Vec<PathBuf>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crl: Option<Vec<PathBuf>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust: Option<Vec<TrustBlockSettings>>,
+    stale_crl: StaleCrl,
+    crl_required: CrlRequired,
+    minimum_version: TlsVersion,
+    require_eku: bool,
+    require_ems: bool,
+    #[serde(with = "units::bytes")]
+    max_record: usize,
+}
+
+impl TryFrom<Section> for TlsSettings {
+    type Error = String;
+
+    fn try_from(section: Section) -> Result<Self, String> {
+        Ok(Self {
+            trust: trust_blocks(section.client_ca, section.crl, section.trust)?,
+            certificate: section.certificate,
+            private_key: section.private_key,
+            stale_crl: section.stale_crl,
+            crl_required: section.crl_required,
+            minimum_version: section.minimum_version,
+            extended_key_usage: match section.require_eku {
+                true => ExtendedKeyUsage::Required,
+                false => ExtendedKeyUsage::Optional,
+            },
+            extended_master_secret: match section.require_ems {
+                true => ExtendedMasterSecret::Required,
+                false => ExtendedMasterSecret::Optional,
+            },
+            max_record: section.max_record,
+        })
+    }
+}
+
+/// The plain keys make the block `default`; where neither they nor blocks are set, the files that `certmq ca`
+/// writes are meant.
+fn trust_blocks(
+    client_ca: Option<Vec<PathBuf>>,
+    crl: Option<Vec<PathBuf>>,
+    trust: Option<Vec<TrustBlockSettings>>,
+) -> Result<Vec<TrustBlockSettings>, String> {
+    let plain = |ca, crl| vec![TrustBlockSettings { name: DEFAULT_TRUST.to_owned(), ca, crl }];
+    let blocks = match (client_ca, crl, trust) {
+        (None, None, None) => return Ok(TlsSettings::default().trust),
+        (Some(ca), crl, None) => plain(ca, crl.unwrap_or_default()),
+        (None, Some(_), None) => return Err("tls.crl is set without tls.client_ca: name the CA files as well".into()),
+        (None, None, Some(blocks)) => blocks,
+        (_, _, Some(_)) => {
+            return Err(
+                "tls.trust stands beside tls.client_ca or tls.crl: write either blocks or the plain keys".into()
+            );
+        }
+    };
+    judge_blocks(&blocks)?;
+    Ok(blocks)
+}
+
+fn judge_blocks(blocks: &[TrustBlockSettings]) -> Result<(), String> {
+    if blocks.is_empty() {
+        return Err("tls.trust is empty: no client could ever connect; name at least one block".into());
+    }
+    for (index, block) in blocks.iter().enumerate() {
+        let name = &block.name;
+        let plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            return Err(format!("tls.trust: name {name:?}: use 1 to 64 letters, digits, '-', '_' and '.'"));
+        }
+        if blocks.iter().take(index).any(|earlier| earlier.name == *name) {
+            return Err(format!("tls.trust: two blocks are named {name:?}: put their files into one block"));
+        }
+        if block.ca.is_empty() {
+            return Err(format!("the trust block {name:?} names no CA: no client could ever connect through it"));
+        }
+    }
+    Ok(())
+}
+
+impl From<TlsSettings> for Section {
+    fn from(mut settings: TlsSettings) -> Self {
+        let (client_ca, crl, trust) = match <[TrustBlockSettings; 1]>::try_from(std::mem::take(&mut settings.trust)) {
+            Ok([block]) if block.name == DEFAULT_TRUST => (Some(block.ca), Some(block.crl), None),
+            Ok([block]) => (None, None, Some(vec![block])),
+            Err(blocks) => (None, None, Some(blocks)),
+        };
+        Self { client_ca, crl, trust, ..Self::untrusting(settings) }
+    }
+}
+
+impl Section {
+    /// The section without any of the keys that name CAs.
+    fn untrusting(settings: TlsSettings) -> Self {
+        Self {
+            certificate: settings.certificate,
+            private_key: settings.private_key,
+            client_ca: None,
+            crl: None,
+            trust: None,
+            stale_crl: settings.stale_crl,
+            crl_required: settings.crl_required,
+            minimum_version: settings.minimum_version,
+            require_eku: settings.extended_key_usage == ExtendedKeyUsage::Required,
+            require_ems: settings.extended_master_secret == ExtendedMasterSecret::Required,
+            max_record: settings.max_record,
+        }
+    }
+}
+
+impl Default for Section {
+    fn default() -> Self {
+        Self::untrusting(TlsSettings::default())
+    }
+}
+
+/// The files that `certmq ca init` and `certmq cert issue` write.
+impl Default for TlsSettings {
+    fn default() -> Self {
+        let file = |name: &str| PathBuf::from("device-certs").join(name);
+        Self {
+            certificate: file("server.crt"),
+            private_key: file("server.key"),
+            trust: vec![TrustBlockSettings {
+                name: DEFAULT_TRUST.to_owned(),
+                ca: vec![file("ca.crt")],
+                crl: vec![file("ca.crl")],
+            }],
+            stale_crl: StaleCrl::default(),
+            crl_required: CrlRequired::default(),
+            minimum_version: TlsVersion::default(),
+            extended_key_usage: ExtendedKeyUsage::default(),
+            extended_master_secret: ExtendedMasterSecret::default(),
+            max_record: 16 * 1024,
+        }
+    }
 }

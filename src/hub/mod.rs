@@ -1,1 +1,129 @@
-//! The routing core: session table, subscription tree, retained messages, wills, deadlines.
+//! The routing core: session table, subscription tree, retained messages, wills, deadlines. Synchronous and
+//! thread-safe: no async, no I/O, no clock of its own; connection tasks call it directly.
+//!
+//! ```text
+//! connection task --Hub::connect--> Client --handle(packet)--> Hub::publish(publication)
+//!                                                                |  route: tree lookup, or remembered
+//!                                                                v
+//!                                     each receiver's session --Outbox--> its connection task
+//! ```
+//!
+//! # Locks
+//!
+//! In this order, never the other way round; what stands on one line is never held together:
+//!
+//! 1. a session (`SessionCell`), never two at once: a client leaves its own before it publishes;
+//! 2. a partition of the subscription tree;
+//! 3. the members of a shared group · a shard of the session table · the retained messages · the deadlines;
+//! 4. an outbound.
+//!
+//! A route is a hint: the receiver's own subscription, under its session's lock, decides. So nothing is delivered
+//! after UNSUBACK or after a right is gone.
+
+mod client;
+mod connect;
+mod deadlines;
+mod detach;
+mod operate;
+mod outbound;
+mod publish;
+mod retained;
+mod route;
+mod sessions;
+mod shared;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod wills;
+
+pub use client::{Client, Closed};
+pub use connect::{ConnectRefused, Peer};
+pub use operate::HubStatus;
+pub use outbound::{Outbound, Taken, Wakes};
+pub use publish::Published;
+pub use route::RouteMemory;
+
+use crate::config::mqtt::QueueFull;
+use crate::config::{Limits, MqttSettings};
+use crate::policy::Policy;
+use crate::session::{Bounds, QueueFullPolicy, SessionId};
+use arc_swap::ArcSwap;
+use deadlines::Deadlines;
+use retained::RetainedMessages;
+use sessions::{ConnectionId, SessionTable};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tree::SubscriptionTree;
+
+/// The broker without its sockets.
+#[derive(Debug)]
+pub struct Hub {
+    policy: ArcSwap<Policy>,
+    mqtt: MqttSettings,
+    limits: Limits,
+    bounds: Bounds,
+    sessions: SessionTable,
+    subscriptions: SubscriptionTree,
+    retained: RetainedMessages,
+    deadlines: Deadlines,
+    last_id: AtomicU64,
+}
+
+impl Hub {
+    /// A hub without sessions that decides by `policy` until [`Hub::set_policy`].
+    pub fn new(policy: Arc<Policy>, mqtt: MqttSettings, limits: Limits) -> Arc<Self> {
+        let bounds = Bounds {
+            queued_messages: limits.queued_messages,
+            queued_bytes: limits.queued_bytes,
+            inflight: limits.inflight_messages,
+            when_full: match mqtt.queue_full {
+                QueueFull::DropOldest => QueueFullPolicy::DropOldest,
+                QueueFull::DropNewest => QueueFullPolicy::DropNewest,
+                QueueFull::Refuse => QueueFullPolicy::Refuse,
+            },
+        };
+        Arc::new(Self {
+            policy: ArcSwap::new(policy),
+            bounds,
+            sessions: SessionTable::new(),
+            subscriptions: SubscriptionTree::new(),
+            retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
+            deadlines: Deadlines::default(),
+            last_id: AtomicU64::new(0),
+            mqtt,
+            limits,
+        })
+    }
+
+    /// The limits it keeps.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The protocol settings it announces.
+    pub fn mqtt(&self) -> &MqttSettings {
+        &self.mqtt
+    }
+
+    /// Puts another policy in force. Whatever was decided under the old one is judged anew before it counts again.
+    pub fn set_policy(&self, policy: Arc<Policy>) {
+        self.policy.store(policy);
+    }
+
+    fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    fn next_session_id(&self) -> SessionId {
+        SessionId(self.next_id())
+    }
+
+    fn next_connection_id(&self) -> ConnectionId {
+        ConnectionId(self.next_id())
+    }
+
+    fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}

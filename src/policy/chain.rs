@@ -1,5 +1,7 @@
 //! What later judgements of a live connection need of its certificate chain.
 
+use sha2::{Digest, Sha256};
+
 /// About 100 bytes; the chain itself is dropped after the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainFacts {
@@ -20,4 +22,47 @@ pub struct Certificate {
     pub issuer: [u8; 16],
     /// Serial number, content octets without a leading zero.
     pub serial: Box<[u8]>,
+}
+
+/// What of a certificate outlives its parsing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// How a CRL names it.
+    pub certificate: Certificate,
+    /// Unix seconds.
+    pub not_before: i64,
+    /// Unix seconds.
+    pub not_after: i64,
+    /// SHA-256 of the certificate.
+    pub sha256: [u8; 32],
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub spki_sha256: [u8; 32],
+}
+
+impl ChainFacts {
+    /// The facts of a verified path: the SHA-256 of the anchor's SubjectPublicKeyInfo, the leaf, and the
+    /// intermediates from the leaf upwards, without the anchor.
+    pub fn new(anchor: [u8; 32], leaf: &CertificateFacts, intermediates: &[CertificateFacts]) -> Self {
+        let path = || std::iter::once(leaf).chain(intermediates);
+        Self {
+            anchor,
+            certificates: path().map(|facts| facts.certificate.clone()).collect(),
+            not_after: path().map(|facts| facts.not_after).fold(leaf.not_after, i64::min),
+            leaf_sha256: leaf.sha256,
+        }
+    }
+}
+
+impl Certificate {
+    /// From the issuer's DER name (its SEQUENCE header included) and the content octets of the serial number.
+    pub fn new(issuer_name: &[u8], serial: &[u8]) -> Self {
+        let zeros = serial.iter().take(serial.len().saturating_sub(1)).take_while(|octet| **octet == 0).count();
+        Self { issuer: Self::issuer_digest(issuer_name), serial: serial.iter().skip(zeros).copied().collect() }
+    }
+
+    /// The first 16 bytes of SHA-256 of a DER name, its SEQUENCE header included.
+    pub fn issuer_digest(issuer_name: &[u8]) -> [u8; 16] {
+        let digest: [u8; 32] = Sha256::digest(issuer_name).into();
+        std::array::from_fn(|index| digest.get(index).copied().unwrap_or_default())
+    }
 }

@@ -1,6 +1,19 @@
 //! Records -> [`Policy`]: immutable, shared, under 200 bytes a device.
 
-use super::{ChangeSet, DeviceKey, DeviceRecord, Epoch, GroupRecord, PolicySettings, Records};
+use super::devices::{DeviceView, Devices, DevicesBuilder, DevicesError, Edit};
+use super::groups::{Group, Groups};
+use super::name::common_name_text;
+use super::packed::Full;
+use super::record::{DeviceStatus, Rule};
+use super::{
+    Change, ChangeSet, ClientIdRule, DeviceKey, DeviceRecord, DistinguishedName, Epoch, GroupRecord, PolicySettings,
+    Records,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+#[cfg(test)]
+mod tests;
 
 /// The whole policy in its compiled form. Cheap to clone; a change copies one shard.
 #[derive(Clone, Debug)]
@@ -8,7 +21,16 @@ pub struct Policy {
     epoch: Epoch,
     generation: u64,
     settings: PolicySettings,
+    /// The time for which `until` was judged, Unix seconds.
+    pub(super) now: i64,
+    pub(super) devices: Devices,
+    pub(super) groups: Arc<Groups>,
+    trusts: Trusts,
 }
+
+/// The names of trust blocks by number: they are few, so that each device holds a number only.
+#[derive(Clone, Debug, Default)]
+struct Trusts(Arc<Vec<Arc<str>>>);
 
 /// A change that would leave the policy inconsistent; the old one stays in force.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,10 +40,18 @@ pub enum CompileError {
     NoSuchGroup { device: String, group: String },
     #[error("no device {0}")]
     NoSuchDevice(String),
+    #[error("no group {0:?}; `certmq group list` shows those that exist")]
+    UnknownGroup(String),
     #[error("group {group:?} is still listed by {devices} device(s), {example} among them")]
     GroupInUse { group: String, devices: usize, example: String },
     #[error("rule {rule}: {fault}")]
     Rule { rule: String, fault: String },
+    #[error("{record}: {fault}")]
+    Record { record: String, fault: String },
+    #[error("{0} is named twice; a record can change only once at a time")]
+    Twice(String),
+    #[error("the policy is larger than this program can hold in one part")]
+    TooLarge,
     #[error("the policy is at generation {found}, the change was made for {expected}")]
     Generation { expected: u64, found: u64 },
 }
@@ -30,61 +60,126 @@ pub enum CompileError {
 #[derive(Debug)]
 pub struct Compiler {
     settings: PolicySettings,
+    now: i64,
+    devices: DevicesBuilder,
+    groups: Groups,
+    trusts: Trusts,
+    /// For each group number the first device that lists it.
+    listed_by: HashMap<u32, String>,
 }
 
 impl Compiler {
     /// Starts empty. Rules whose `until` lies at or before `now` (Unix seconds) will not count.
     pub fn new(settings: PolicySettings, now: i64) -> Self {
-        let _ = now;
-        Self { settings }
+        Self {
+            settings,
+            now,
+            devices: DevicesBuilder::new(),
+            groups: Groups::default(),
+            trusts: Trusts::default(),
+            listed_by: HashMap::new(),
+        }
     }
 
     /// Adds a group.
+    ///
+    /// # Errors
+    /// An invalid record, or a group of that name already.
     pub fn group(&mut self, record: &GroupRecord) -> Result<(), CompileError> {
-        let _ = record;
-        todo!()
+        check_group(record, self.settings)?;
+        if self.groups.number(&record.name).is_some() {
+            return Err(CompileError::Twice(format!("group {:?}", record.name)));
+        }
+        Ok(self.groups.put(Group::of(record)?)?)
     }
 
     /// Adds a device; its groups may come later.
+    ///
+    /// # Errors
+    /// An invalid record.
     pub fn device(&mut self, record: &DeviceRecord) -> Result<(), CompileError> {
-        let _ = record;
-        todo!()
+        check_device(record, self.settings)?;
+        let mut numbers = Vec::with_capacity(record.groups.len());
+        for group in &record.groups {
+            let number = self.groups.number_or_reserve(group)?;
+            self.listed_by.entry(number).or_insert_with(|| record.key.to_string());
+            numbers.push(number);
+        }
+        let trust = self.trusts.number_or_add(&record.key.trust)?;
+        self.devices.push(trust, record, &numbers).map_err(|error| self.trusts.explain(error))
     }
 
-    /// Checks what only the whole shows, and compiles.
-    pub fn finish(self, generation: u64, epoch: Epoch) -> Result<Policy, CompileError> {
-        let _ = (generation, epoch, self.settings);
-        todo!()
+    /// Checks what only the whole shows, and compiles. Two policies of one run must never have the same `epoch`.
+    ///
+    /// # Errors
+    /// A listed group without a record, or a device added twice.
+    pub fn finish(mut self, generation: u64, epoch: Epoch) -> Result<Policy, CompileError> {
+        if let Some((group, number)) = self.groups.undefined() {
+            let device = self.listed_by.get(&number).cloned().unwrap_or_default();
+            return Err(CompileError::NoSuchGroup { device, group: group.to_owned() });
+        }
+        self.groups.index();
+        let devices = self.devices.build().map_err(|error| self.trusts.explain(error))?;
+        let Self { settings, now, groups, trusts, .. } = self;
+        Ok(Policy { epoch, generation, settings, now, devices, groups: Arc::new(groups), trusts })
     }
 }
 
 impl Policy {
-    /// Compiles all records. Rules whose `until` lies at or before `now` (Unix seconds) do not count.
+    /// Compiles all records, at epoch 1. Rules whose `until` lies at or before `now` (Unix seconds) do not count.
+    ///
+    /// # Errors
+    /// Records that contradict each other, or an invalid one.
     pub fn compile(records: &Records, settings: PolicySettings, now: i64) -> Result<Self, CompileError> {
-        let _ = (records, settings, now);
-        todo!()
+        let mut compiler = Compiler::new(settings, now);
+        records.groups.values().try_for_each(|group| compiler.group(group))?;
+        records.devices.values().try_for_each(|device| compiler.device(device))?;
+        compiler.finish(records.generation, Epoch(1))
     }
 
-    /// The policy that denies everything: what stands before the store is read, and whenever it cannot be.
+    /// The policy that denies everything: what stands before the store is read, and whenever it cannot be. Epoch 0.
     pub fn deny_all() -> Self {
-        Self { epoch: Epoch(0), generation: 0, settings: PolicySettings::default() }
+        Self {
+            epoch: Epoch(0),
+            generation: 0,
+            settings: PolicySettings::default(),
+            now: i64::MIN,
+            devices: Devices::empty(),
+            groups: Arc::default(),
+            trusts: Trusts::default(),
+        }
     }
 
-    /// The policy after `changes`, one epoch and one generation later. Costs by what changed.
+    /// The policy after `changes`, one epoch and one generation later. Costs by what changed: a device copies one
+    /// leaf of the tree, a group the table of groups; only removing a group looks at all devices.
+    ///
+    /// # Errors
+    /// Changes that contradict the records or each other; `self` is as before.
     pub fn with_changes(&self, changes: &ChangeSet, now: i64) -> Result<Self, CompileError> {
-        let _ = (changes, now);
-        todo!()
+        if let Some(expected) = changes.expected_generation.filter(|expected| *expected != self.generation) {
+            return Err(CompileError::Generation { expected, found: self.generation });
+        }
+        let mut after = self.clone();
+        let removed = after.change_groups(changes)?;
+        after.change_devices(changes)?;
+        after.remove_groups(&removed)?;
+        after.now = now;
+        after.generation = self.generation + 1;
+        after.epoch = Epoch(self.epoch.0 + 1);
+        Ok(after)
     }
 
     /// When the next `until` passes, Unix seconds: then [`Policy::at`] must be called.
     pub fn next_expiry(&self) -> Option<i64> {
-        todo!()
+        self.next_end(self.now)
     }
 
-    /// The policy at a later time, one epoch later when a rule ended.
+    /// The policy at another time, one epoch later when a rule ended (or, with a clock set back, counts again).
     pub fn at(&self, now: i64) -> Self {
-        let _ = now;
-        todo!()
+        let (earlier, later) = (self.now.min(now), self.now.max(now));
+        let differs = self.next_end(earlier).is_some_and(|end| end <= later);
+        let epoch = if differs { Epoch(self.epoch.0 + 1) } else { self.epoch };
+        Self { now, epoch, ..self.clone() }
     }
 
     /// Its epoch.
@@ -104,17 +199,193 @@ impl Policy {
 
     /// Number of device records.
     pub fn device_count(&self) -> usize {
-        todo!()
+        self.devices.len()
     }
 
-    /// Bytes of heap the compiled form holds, as far as it can count them.
+    /// Bytes of heap the compiled form holds, as far as it can count them. Walks all of it.
     pub fn heap_bytes(&self) -> usize {
-        todo!()
+        self.devices.heap_bytes() + self.groups.heap_bytes()
     }
 
-    /// The keys of devices whose name is `CN=<cn>` or has that common name, for names people type short.
+    /// Whether the device has a record, and which status it gives.
+    pub fn status_of(&self, key: &DeviceKey) -> Option<DeviceStatus> {
+        self.device(key).map(DeviceView::status)
+    }
+
+    /// Whether a group of that name exists.
+    pub fn has_group(&self, name: &str) -> bool {
+        self.groups.number(name).is_some()
+    }
+
+    /// The keys of devices whose name is `CN=<cn>` or has that common name, for names people type short. Looks at
+    /// all devices.
     pub fn devices_by_common_name(&self, common_name: &str) -> Vec<DeviceKey> {
-        let _ = common_name;
-        todo!()
+        let attribute = common_name_text(common_name);
+        let named = |device: &DeviceView<'_>| {
+            device.name().contains(&attribute)
+                && DistinguishedName::parse(device.name())
+                    .is_ok_and(|name| name.common_names().iter().any(|other| other == common_name))
+        };
+        let mut keys: Vec<DeviceKey> =
+            self.devices.iter().filter(named).filter_map(|device| self.key_of(device)).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    pub(super) fn device(&self, key: &DeviceKey) -> Option<DeviceView<'_>> {
+        self.devices.find(self.trusts.number(&key.trust)?, &key.name)
+    }
+
+    fn key_of(&self, device: DeviceView<'_>) -> Option<DeviceKey> {
+        let trust = self.trusts.0.get(device.trust() as usize)?;
+        Some(DeviceKey { trust: Arc::clone(trust), name: Arc::from(device.name()) })
+    }
+
+    fn next_end(&self, after: i64) -> Option<i64> {
+        self.devices.next_end(after).into_iter().chain(self.groups.next_end(after)).min()
+    }
+
+    /// Puts groups; the numbers of those to be removed come back, because devices of the same change may still have
+    /// to leave them.
+    fn change_groups(&mut self, changes: &ChangeSet) -> Result<Vec<u32>, CompileError> {
+        let mut removed = Vec::new();
+        let mut named = Vec::new();
+        let mut groups = None;
+        for change in &changes.changes {
+            let name = match change {
+                Change::PutGroup(record) => {
+                    check_group(record, self.settings)?;
+                    groups.get_or_insert_with(|| (*self.groups).clone()).put(Group::of(record)?)?;
+                    &record.name
+                }
+                Change::RemoveGroup(name) => {
+                    let number = self.groups.number(name);
+                    removed.push(number.ok_or_else(|| CompileError::UnknownGroup(name.to_string()))?);
+                    name
+                }
+                Change::PutDevice(_) | Change::RemoveDevice(_) => continue,
+            };
+            named.push(name);
+        }
+        named.sort_unstable();
+        if let Some((twice, _)) = named.iter().zip(named.iter().skip(1)).find(|(left, right)| left == right) {
+            return Err(CompileError::Twice(format!("group {twice:?}")));
+        }
+        if let Some(mut groups) = groups {
+            groups.index();
+            self.groups = Arc::new(groups);
+        }
+        Ok(removed)
+    }
+
+    fn change_devices(&mut self, changes: &ChangeSet) -> Result<(), CompileError> {
+        let mut edits = Vec::new();
+        for change in &changes.changes {
+            edits.push(match change {
+                Change::PutDevice(record) => {
+                    check_device(record, self.settings)?;
+                    let trust = self.trusts.number_or_add(&record.key.trust)?;
+                    Edit { trust, name: &record.key.name, put: Some((record, self.group_numbers(record)?)) }
+                }
+                Change::RemoveDevice(key) => match self.trusts.number(&key.trust) {
+                    Some(trust) => Edit { trust, name: &key.name, put: None },
+                    None => return Err(CompileError::NoSuchDevice(key.to_string())),
+                },
+                Change::PutGroup(_) | Change::RemoveGroup(_) => continue,
+            });
+        }
+        if !edits.is_empty() {
+            self.devices = self.devices.with(edits).map_err(|error| self.trusts.explain(error))?;
+        }
+        Ok(())
+    }
+
+    fn group_numbers(&self, record: &DeviceRecord) -> Result<Vec<u32>, CompileError> {
+        let number = |group: &Arc<str>| {
+            self.groups
+                .number(group)
+                .ok_or_else(|| CompileError::NoSuchGroup { device: record.key.to_string(), group: group.to_string() })
+        };
+        record.groups.iter().map(number).collect()
+    }
+
+    fn remove_groups(&mut self, removed: &[u32]) -> Result<(), CompileError> {
+        if removed.is_empty() {
+            return Ok(());
+        }
+        if let Some(example) = self.devices.listing(removed).next() {
+            let listed = removed.iter().find(|number| example.groups().contains(number)).copied().unwrap_or_default();
+            return Err(CompileError::GroupInUse {
+                group: self.groups.group(listed).map(|group| group.name.to_string()).unwrap_or_default(),
+                devices: self.devices.listing(&[listed]).count(),
+                example: self.key_of(example).map(|key| key.to_string()).unwrap_or_default(),
+            });
+        }
+        let groups = Arc::make_mut(&mut self.groups);
+        removed.iter().for_each(|number| groups.remove(*number));
+        groups.index();
+        Ok(())
+    }
+}
+
+impl Trusts {
+    fn number(&self, name: &str) -> Option<u32> {
+        self.0.iter().position(|trust| &**trust == name).and_then(|number| u32::try_from(number).ok())
+    }
+
+    fn number_or_add(&mut self, name: &Arc<str>) -> Result<u32, Full> {
+        if let Some(number) = self.number(name) {
+            return Ok(number);
+        }
+        let number = u32::try_from(self.0.len()).map_err(|_| Full)?;
+        Arc::make_mut(&mut self.0).push(Arc::clone(name));
+        Ok(number)
+    }
+
+    fn explain(&self, error: DevicesError) -> CompileError {
+        let device = |trust: u32, name: String| {
+            let trust = self.0.get(trust as usize).cloned().unwrap_or_default();
+            DeviceKey { trust, name: name.into() }.to_string()
+        };
+        match error {
+            DevicesError::Full => CompileError::TooLarge,
+            DevicesError::Twice(trust, name) => CompileError::Twice(format!("device {}", device(trust, name))),
+            DevicesError::Missing(trust, name) => CompileError::NoSuchDevice(device(trust, name)),
+        }
+    }
+}
+
+impl From<Full> for CompileError {
+    fn from(_: Full) -> Self {
+        Self::TooLarge
+    }
+}
+
+fn check_group(record: &GroupRecord, settings: PolicySettings) -> Result<(), CompileError> {
+    let fault = |fault: super::RecordError| CompileError::Record {
+        record: format!("group {:?}", record.name),
+        fault: fault.to_string(),
+    };
+    record.validate().map_err(fault)?;
+    check_client_id(&record.rules, settings)
+}
+
+fn check_device(record: &DeviceRecord, settings: PolicySettings) -> Result<(), CompileError> {
+    let fault = |fault: super::RecordError| CompileError::Record {
+        record: format!("device {}", record.key),
+        fault: fault.to_string(),
+    };
+    record.validate().map_err(fault)?;
+    check_client_id(&record.rules, settings)
+}
+
+/// A device that chooses its client id must not choose its rights with it.
+fn check_client_id(rules: &[Rule], settings: PolicySettings) -> Result<(), CompileError> {
+    match rules.iter().find(|rule| settings.client_id == ClientIdRule::Free && rule.uses_client_id()) {
+        None => Ok(()),
+        Some(rule) => Err(CompileError::Rule {
+            rule: format!("{} ({})", rule.id(), rule.filter),
+            fault: "the client chooses {client_id} itself; set identity.client_id = \"cn\", or write {cn}".to_owned(),
+        }),
     }
 }

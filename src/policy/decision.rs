@@ -1,8 +1,10 @@
 //! Decisions and their proofs. [`Permit`] has no public constructor: only [`Policy`] makes one.
 
+use super::fill::Hole;
 use super::record::RuleId;
-use super::{DeviceKey, Identity, Policy};
-use crate::protocol::{QoS, TopicFilter, TopicName};
+use super::{DeviceKey, DistinguishedName, Identity, SubjectSelector};
+use crate::protocol::QoS;
+use crate::protocol::topic::TopicName;
 use std::sync::Arc;
 
 /// Counts compiled policies. A decision is worth no more than the epoch it was made in.
@@ -53,7 +55,7 @@ pub enum Refusal {
     #[error("device {0} is disabled: enable it with `certmq device enable`")]
     Disabled(String),
     /// Its record pins other certificates.
-    #[error("device {0} is pinned to another certificate")]
+    #[error("device {0} is pinned to another certificate: add this one with `certmq device add --cert FILE --pin`")]
     NotPinned(String),
     /// `identity.client_id = "cn"` and the client id is not the common name.
     #[error("client id {client_id:?} is not the common name of device {device}")]
@@ -68,10 +70,10 @@ pub enum Refusal {
 /// The right to publish one message: owns what was judged. The hub takes no other topic.
 #[derive(Clone, Copy, Debug)]
 pub struct Permit<'a> {
-    topic: TopicName<'a>,
-    qos: QoS,
-    retain: bool,
-    epoch: Epoch,
+    pub(super) topic: TopicName<'a>,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    pub(super) epoch: Epoch,
 }
 
 /// A refusal by the policy: the deny that matched, or none where nothing allowed it.
@@ -79,6 +81,15 @@ pub struct Permit<'a> {
 pub struct Denied {
     /// The deny rule; `None`: no allow matched (default deny).
     pub rule: Option<RuleId>,
+}
+
+impl std::fmt::Display for Denied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.rule {
+            Some(rule) => write!(f, "rule {rule} denies it"),
+            None => f.write_str("no rule allows it"),
+        }
+    }
 }
 
 /// The right to subscribe to one filter.
@@ -95,20 +106,58 @@ pub struct Grant {
 /// Denies that overlap a granted filter without covering it.
 #[derive(Clone, Debug, Default)]
 pub struct Holes {
-    filters: Option<Arc<[TopicFilter]>>,
-}
-
-/// The last few publish decisions of one connection.
-#[derive(Debug, Default)]
-pub struct DecisionMemory {
-    // furnished with the decision code
+    filters: Option<Arc<[Hole]>>,
 }
 
 impl Principal {
     /// The principal of a connected client.
     pub fn of(identity: &Identity, key: DeviceKey, client_id: Arc<str>) -> Self {
-        let _ = (identity, key, client_id);
-        todo!()
+        Self { key, client_id, attributes: Arc::new(Attributes::of(identity)) }
+    }
+
+    /// The principal that the name alone gives, where no certificate is at hand: attributes that the name does not
+    /// show count as missing, so that allows that need them do not apply and denies that need them do. The client
+    /// id is taken to be the common name.
+    pub fn named(key: DeviceKey, selector: SubjectSelector) -> Self {
+        let attributes = Attributes::of_name(&key.name, selector);
+        let client_id = attributes.common_names.first().map(|name| Arc::from(&name[..])).unwrap_or_default();
+        Self { key, client_id, attributes: Arc::new(attributes) }
+    }
+}
+
+impl Attributes {
+    /// The attributes of a certificate.
+    pub fn of(identity: &Identity) -> Self {
+        Self {
+            subject: Arc::from(identity.subject.as_str()),
+            serial: identity.serial_hex().into(),
+            common_names: identity.common_names.clone(),
+            organisations: identity.organisations.clone(),
+            units: identity.units.clone(),
+            san_uris: identity.san_uris.clone(),
+            san_dns: identity.san_dns.clone(),
+            san_emails: identity.san_emails.clone(),
+        }
+    }
+
+    fn of_name(name: &Arc<str>, selector: SubjectSelector) -> Self {
+        let only = || vec![name.to_string()];
+        match selector {
+            SubjectSelector::Dn => match DistinguishedName::parse(name) {
+                Ok(subject) => Self {
+                    subject: Arc::from(subject.as_str()),
+                    common_names: subject.common_names(),
+                    organisations: subject.organisations(),
+                    units: subject.units(),
+                    ..Self::default()
+                },
+                Err(_) => Self::default(),
+            },
+            SubjectSelector::Cn => Self { common_names: only(), ..Self::default() },
+            SubjectSelector::SanUri => Self { san_uris: only(), ..Self::default() },
+            SubjectSelector::SanDns => Self { san_dns: only(), ..Self::default() },
+            SubjectSelector::SanEmail => Self { san_emails: only(), ..Self::default() },
+        }
     }
 }
 
@@ -142,46 +191,10 @@ impl Holes {
 
     /// Whether `topic` lies in a hole.
     pub fn contain(&self, topic: TopicName<'_>) -> bool {
-        self.filters.iter().flat_map(|filters| filters.iter()).any(|filter| filter.matches(topic))
-    }
-}
-
-impl DecisionMemory {
-    /// [`Policy::authorize_publish`], remembered by topic, QoS and retain flag within one epoch.
-    pub fn authorize_publish<'a>(
-        &mut self,
-        policy: &Policy,
-        principal: &Principal,
-        topic: TopicName<'a>,
-        qos: QoS,
-        retain: bool,
-    ) -> Result<Permit<'a>, Denied> {
-        policy.authorize_publish(principal, topic, qos, retain)
-    }
-}
-
-impl Policy {
-    /// Whether the device is known, enabled and presents the right certificate and client id.
-    pub fn admit(&self, principal: &Principal, certificate_sha256: &[u8; 32]) -> Result<Admission, Refusal> {
-        let _ = (principal, certificate_sha256);
-        todo!()
+        self.filters.iter().flat_map(|filters| filters.iter()).any(|hole| hole.contains(topic))
     }
 
-    /// Judges a publication. Never rewrites it.
-    pub fn authorize_publish<'a>(
-        &self,
-        principal: &Principal,
-        topic: TopicName<'a>,
-        qos: QoS,
-        retain: bool,
-    ) -> Result<Permit<'a>, Denied> {
-        let _ = (principal, topic, qos, retain);
-        todo!()
-    }
-
-    /// Judges a subscription on its inner filter.
-    pub fn authorize_subscribe(&self, principal: &Principal, filter: &TopicFilter, qos: QoS) -> Result<Grant, Denied> {
-        let _ = (principal, filter, qos);
-        todo!()
+    pub(super) fn of(filters: Vec<Hole>) -> Self {
+        Self { filters: if filters.is_empty() { None } else { Some(filters.into()) } }
     }
 }

@@ -1,6 +1,28 @@
-//! The fleet file: the whole policy as one TOML text (interface.md, "The fleet file").
+//! The fleet file: the whole policy as one TOML text, for review and version control.
+//!
+//! ```toml
+//! version = 1
+//!
+//! [groups.sensors]
+//! match = { o = "acme", ou = "sensors" }
+//! allow = [{ publish = "sensors/{cn}/#", max_qos = 1 }]
+//!
+//! [[devices]]
+//! subject = "CN=dev-0001,O=acme"
+//! groups = ["sensors"]
+//! deny = [{ publish = "sensors/dev-0001/config", until = 2027-01-01T00:00:00Z }]
+//! ```
 
-use super::{ChangeSet, Records};
+mod export;
+mod parse;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use export::export;
+
+use super::{Change, ChangeSet, Records, SubjectSelector};
 
 /// A fault of a fleet file with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,21 +44,26 @@ pub struct FleetFile {
 }
 
 impl FleetFile {
-    /// Parses and validates the text.
-    pub fn parse(text: &str) -> Result<Self, FleetError> {
-        let _ = text;
-        todo!()
+    /// Parses and validates the text. Subjects are made canonical as `selector` demands.
+    ///
+    /// # Errors
+    /// The first fault with its line: TOML, an unknown key, a wrong type, an invalid rule, a device or group named
+    /// twice, a listed group that the file does not define.
+    pub fn parse(text: &str, selector: SubjectSelector) -> Result<Self, FleetError> {
+        parse::parse(text, selector)
     }
 }
 
-/// Writes `records` as a fleet file that parses to the same records.
-pub fn export(records: &Records) -> String {
-    let _ = records;
-    todo!()
-}
-
-/// What turns `from` into `to`.
+/// What turns `from` into `to`; a store at another generation than `from` must refuse it.
 pub fn difference(from: &Records, to: &Records) -> ChangeSet {
-    let _ = (from, to);
-    todo!()
+    let new_groups = to.groups.values().filter(|group| from.groups.get(&group.name) != Some(group));
+    let new_devices = to.devices.values().filter(|device| from.devices.get(&device.key) != Some(device));
+    let old_devices = from.devices.keys().filter(|key| !to.devices.contains_key(key));
+    let old_groups = from.groups.keys().filter(|name| !to.groups.contains_key(*name));
+    let changes = new_groups
+        .map(|group| Change::PutGroup(group.clone()))
+        .chain(new_devices.map(|device| Change::PutDevice(device.clone())))
+        .chain(old_devices.map(|key| Change::RemoveDevice(key.clone())))
+        .chain(old_groups.map(|name| Change::RemoveGroup(name.clone())));
+    ChangeSet { expected_generation: Some(from.generation), changes: changes.collect() }
 }

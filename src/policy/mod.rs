@@ -16,17 +16,30 @@ pub mod identity;
 pub mod name;
 pub mod record;
 
+mod authorize;
 mod compile;
+mod devices;
 mod explain;
+mod fill;
+#[cfg(test)]
+mod fixture;
+mod groups;
+mod memory;
+mod packed;
+mod template;
 
-pub use chain::ChainFacts;
+pub use chain::{Certificate, CertificateFacts, ChainFacts};
 pub use change::{Change, ChangeSet};
 pub use compile::{CompileError, Compiler, Policy};
-pub use decision::{Admission, Attributes, DecisionMemory, Denied, Epoch, Grant, Holes, Permit, Principal, Refusal};
+pub use decision::{Admission, Attributes, Denied, Epoch, Grant, Holes, Permit, Principal, Refusal};
 pub use explain::Explanation;
 pub use identity::{DeviceKey, Identity, IdentityError, SubjectSelector};
-pub use name::DistinguishedName;
-pub use record::{Action, DeviceRecord, Effect, GroupRecord, Records, Rule, RuleId};
+pub use memory::DecisionMemory;
+pub use name::{DistinguishedName, NameError};
+pub use record::{
+    Action, Attribute, Bounds, DeviceRecord, DeviceStatus, Effect, GroupRecord, QoSBound, RecordError, Records,
+    RetainBound, Rule, RuleError, RuleId,
+};
 
 /// What of the settings the policy needs (sections `identity` and `policy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

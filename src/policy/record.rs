@@ -1,64 +1,16 @@
 //! The policy as operators write it and the store keeps it: devices, groups, rules.
 
-use super::DeviceKey;
-use crate::protocol::QoS;
+use super::{DeviceKey, Principal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What a rule does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Effect {
-    /// Gives access.
-    Allow,
-    /// Takes it, whatever else allows it.
-    Deny,
-}
+mod rule;
 
-/// What a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// PUBLISH and wills.
-    Publish,
-    /// SUBSCRIBE.
-    Subscribe,
-}
+pub(super) use rule::is_system;
+pub use rule::{Action, Bounds, Effect, ParseRuleIdError, QoSBound, RetainBound, Rule, RuleError, RuleId};
 
-/// One rule. Validated when built by [`Rule::new`]: its filter parses, its templates are known.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Rule {
-    /// Allow or deny.
-    pub effect: Effect,
-    /// Publish or subscribe.
-    pub action: Action,
-    /// A topic filter, perhaps with templates, as written.
-    pub filter: Arc<str>,
-    /// The highest QoS an allow gives; always `ExactlyOnce` for a deny.
-    pub max_qos: QoSBound,
-    /// Whether an allow covers retained publications; always `Retained` for a deny.
-    pub retain: RetainBound,
-    /// Unix seconds after which the rule does not count.
-    pub until: Option<i64>,
-}
-
-/// The highest QoS that an allow gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct QoSBound(pub QoS);
-
-/// Whether an allow covers publications with the retain flag.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RetainBound {
-    /// With and without the flag.
-    #[default]
-    Retained,
-    /// Only without it (`retain = false`).
-    NotRetained,
-}
-
-/// A short hash of a rule's content: stable across export, apply and rollback. Shown as 12 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RuleId(pub [u8; 6]);
+#[cfg(test)]
+mod tests;
 
 /// Whether a device may connect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -110,6 +62,26 @@ pub struct GroupRecord {
     pub rules: Vec<Rule>,
 }
 
+/// Why a record cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Not a group's name.
+    #[error("group name {0:?}: use 1 to 64 letters, digits, '-', '_' and '.'")]
+    GroupName(String),
+    /// A match on nothing.
+    #[error("match {attribute}: an empty value matches no certificate")]
+    EmptyMatch {
+        /// The attribute's name in files.
+        attribute: &'static str,
+    },
+    /// Over two pins.
+    #[error("{0} pinned certificates; one or two (the present and the next) are possible")]
+    Pins(usize),
+    /// One of its rules.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+}
+
 /// Every record of a policy, as the store holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records {
@@ -119,4 +91,107 @@ pub struct Records {
     pub devices: BTreeMap<DeviceKey, DeviceRecord>,
     /// By name.
     pub groups: BTreeMap<Arc<str>, GroupRecord>,
+}
+
+impl DeviceRecord {
+    /// A record in canonical form: groups, rules and pins sorted, without repeats.
+    ///
+    /// # Errors
+    /// A group name that can name no group, an invalid rule, more than two pins.
+    pub fn new(
+        key: DeviceKey,
+        status: DeviceStatus,
+        groups: Vec<Arc<str>>,
+        rules: Vec<Rule>,
+        pins: Vec<[u8; 32]>,
+    ) -> Result<Self, RecordError> {
+        let (groups, rules, pins) = (canonical(groups), canonical(rules), canonical(pins));
+        let record = Self { key, status, groups, rules, pins };
+        record.validate()?;
+        Ok(record)
+    }
+
+    /// What [`DeviceRecord::new`] checks, for records that came another way.
+    ///
+    /// # Errors
+    /// As [`DeviceRecord::new`].
+    pub fn validate(&self) -> Result<(), RecordError> {
+        self.groups.iter().try_for_each(|group| validate_group_name(group))?;
+        self.rules.iter().try_for_each(Rule::validate)?;
+        if self.pins.len() > 2 { Err(RecordError::Pins(self.pins.len())) } else { Ok(()) }
+    }
+}
+
+impl GroupRecord {
+    /// A record in canonical form: rules sorted, without repeats.
+    ///
+    /// # Errors
+    /// A bad name, an empty value to match, an invalid rule.
+    pub fn new(name: &str, matches: BTreeMap<Attribute, String>, rules: Vec<Rule>) -> Result<Self, RecordError> {
+        let record = Self { name: Arc::from(name), matches, rules: canonical(rules) };
+        record.validate()?;
+        Ok(record)
+    }
+
+    /// What [`GroupRecord::new`] checks, for records that came another way.
+    ///
+    /// # Errors
+    /// As [`GroupRecord::new`].
+    pub fn validate(&self) -> Result<(), RecordError> {
+        validate_group_name(&self.name)?;
+        if let Some((attribute, _)) = self.matches.iter().find(|(_, value)| value.is_empty()) {
+            return Err(RecordError::EmptyMatch { attribute: attribute.as_str() });
+        }
+        Ok(self.rules.iter().try_for_each(Rule::validate)?)
+    }
+}
+
+fn canonical<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    list.sort_unstable();
+    list.dedup();
+    list
+}
+
+fn validate_group_name(name: &str) -> Result<(), RecordError> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if (1..=64).contains(&name.len()) && name.bytes().all(fits) {
+        Ok(())
+    } else {
+        Err(RecordError::GroupName(name.to_owned()))
+    }
+}
+
+impl Attribute {
+    /// Every attribute that a group may match.
+    pub const ALL: [Self; 6] = [Self::Cn, Self::O, Self::Ou, Self::SanUri, Self::SanDns, Self::SanEmail];
+
+    /// As files and commands write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cn => "cn",
+            Self::O => "o",
+            Self::Ou => "ou",
+            Self::SanUri => "san_uri",
+            Self::SanDns => "san_dns",
+            Self::SanEmail => "san_email",
+        }
+    }
+
+    /// The attribute with that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.as_str() == name)
+    }
+
+    /// Its values in a certificate.
+    pub(super) fn values(self, principal: &Principal) -> &[String] {
+        let attributes = &*principal.attributes;
+        match self {
+            Self::Cn => &attributes.common_names,
+            Self::O => &attributes.organisations,
+            Self::Ou => &attributes.units,
+            Self::SanUri => &attributes.san_uris,
+            Self::SanDns => &attributes.san_dns,
+            Self::SanEmail => &attributes.san_emails,
+        }
+    }
 }

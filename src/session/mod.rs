@@ -1,1 +1,30 @@
-//! One client's session as a state machine. Pure: `now` is an argument.
+//! One client's session as a state machine. Pure: `now` is an argument, bytes go to an [`Outbox`].
+//!
+//! ```text
+//! hub: publication --deliver--> Session --PUBLISH--> Outbox --> connection task
+//!                                 | queue (client away, window or outbox full)
+//! client: PUBACK/PUBREC/PUBCOMP --> window slides --> pump: queue -> Outbox
+//! client: PUBLISH QoS 2 / PUBREL --> incoming ids: exactly once
+//! ```
+//!
+//! A session outlives its connections: what a connected client announced ([`Terms`]) is set when it connects
+//! and dropped when it leaves.
+
+mod expiry;
+mod incoming;
+mod message;
+mod outbox;
+mod outgoing;
+mod sending;
+mod state;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+
+pub use expiry::{Expiry, Moment};
+pub use incoming::{Arrival, Incoming, TooManyUnreleased};
+pub use message::{Message, Publication, WriterId};
+pub use outbox::Outbox;
+pub use outgoing::{Bounds, QueueFullPolicy};
+pub use state::{Delivery, Session, SessionId, Terms, Withheld};
+pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

@@ -1,24 +1,90 @@
 //! Server configuration, client verifier, trust blocks, CRLs.
+//!
+//! ```text
+//! settings ── files ──┬── server_identity ── chain and key ───────────┐
+//!                     ├── trust ── blocks of CAs ──┐                  ├── ServerTls ── begin ── Handshake
+//!                     └── crl ── (issuer, serial) ─┴── Trust::judge ──┘                           │
+//!                                                            one verifier per connection ◄────────┘
+//! ```
+//!
+//! A client certificate is always required; there is no switch for that. Nothing is ever resumed: rustls would copy
+//! the chain of the earlier connection and verify nothing again.
+
+mod certificate;
+mod crl;
+mod crl_der;
+mod der;
+mod failure;
+mod files;
+mod judge;
+mod name;
+mod refusal;
+mod server_identity;
+mod signature;
+mod trust;
+mod verifier;
+
+pub use failure::HandshakeFailure;
+pub use refusal::CertificateRefusal;
 
 use crate::config::TlsSettings;
+use crate::config::tls::{ExtendedKeyUsage, ExtendedMasterSecret, TlsVersion};
 use crate::policy::{ChainFacts, DeviceKey, Identity, SubjectSelector};
+use crl::{RevocationIndex, RevocationRules};
+use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
+use rustls::server::{NoServerSessionStorage, StoresServerSessions};
+use rustls::sign::SingleCertAndKey;
+use rustls::{ConfigBuilder, ServerConfig, SupportedProtocolVersion, WantsVerifier};
+use std::io;
 use std::sync::Arc;
-use tokio_rustls::rustls::ServerConfig;
+use trust::TrustBlocks;
+use verifier::ConnectionVerifier;
+
+/// What an MQTT client may ask for by ALPN unless the settings name more.
+pub const MQTT_PROTOCOL: &str = "mqtt";
 
 /// Everything a listener needs to judge a client, built from the settings whole or not at all.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    trust: Arc<Trust>,
+    identity: Arc<SingleCertAndKey>,
+    /// With versions and cryptography chosen; a connection adds its verifier.
+    builder: ConfigBuilder<ServerConfig, WantsVerifier>,
+    no_sessions: Arc<dyn StoresServerSessions>,
+    extended_master_secret: ExtendedMasterSecret,
+    alpn: Vec<Vec<u8>>,
+    /// `None`: as long as TLS allows.
+    max_record: Option<usize>,
+}
+
+/// Who is let in.
 #[derive(Debug)]
-pub struct ServerTls {}
+struct Trust {
+    blocks: TrustBlocks,
+    revocation: RevocationIndex,
+    selector: SubjectSelector,
+    extended_key_usage: ExtendedKeyUsage,
+    algorithms: WebPkiSupportedAlgorithms,
+}
 
 /// The operator's fault in the TLS settings or the files they name: path, what was found, what to do.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct TlsError(pub String);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsError {
+    /// Settings or files that cannot be used.
+    #[error("{0}")]
+    Configuration(String),
+    /// A private key that others than its owner can read.
+    #[error("{0}")]
+    ReadableKey(String),
+}
 
-/// One handshake: the configuration to run it with, and what the verifier concluded.
+/// One handshake: the configuration to run it with, and what the verifier concluded. Drop it when the client is
+/// known, so that an idle connection does not keep it.
 #[derive(Debug)]
 pub struct Handshake {
     /// For this connection alone; its verifier writes the outcome.
     pub config: Arc<ServerConfig>,
+    verifier: Arc<ConnectionVerifier>,
 }
 
 /// A client whose certificate was accepted.
@@ -32,41 +98,122 @@ pub struct VerifiedClient {
     pub chain: ChainFacts,
 }
 
-/// A certificate that was refused: the log line's fields. Texts from the certificate are escaped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateRefusal {
-    /// As far as it could be read.
-    pub subject: String,
-    /// As far as it could be read.
-    pub issuer: String,
-    /// Why.
-    pub cause: String,
-    /// What the operator can do.
-    pub remedy: String,
-}
-
 impl ServerTls {
     /// Reads every file, builds and self-tests the configuration. Returns it with notices for the log (CRLs that
     /// are stale or of unknown issuers, certificates near their end). `now` in Unix seconds.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or understood, a key that others can read or that does not belong to the
+    /// certificate, a CA in two trust blocks, a CRL that a trusted CA did not sign.
     pub fn load(settings: &TlsSettings, selector: SubjectSelector, now: i64) -> Result<(Self, Vec<String>), TlsError> {
-        let _ = (settings, selector, now);
-        todo!()
+        let mut notices = Vec::new();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let identity =
+            server_identity::load(&settings.certificate, &settings.private_key, &provider, now, &mut notices)?;
+        let blocks = TrustBlocks::load(&settings.trust, now, &mut notices)?;
+        let crls: Vec<_> = settings.trust.iter().flat_map(|block| block.crl.iter().cloned()).collect();
+        let rules =
+            RevocationRules { stale: settings.stale_crl, required: settings.crl_required, algorithms: algorithms.all };
+        let revocation = RevocationIndex::load(&crls, &blocks.issuers(), rules, now, &mut notices)?;
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions(settings.minimum_version))
+            .map_err(|error| TlsError::Configuration(format!("tls.minimum_version cannot be served: {error}")))?;
+        let trust = Trust { blocks, revocation, selector, extended_key_usage: settings.extended_key_usage, algorithms };
+        let tls = Self {
+            trust: Arc::new(trust),
+            identity,
+            builder,
+            no_sessions: Arc::new(NoServerSessionStorage {}),
+            extended_master_secret: settings.extended_master_secret,
+            alpn: vec![MQTT_PROTOCOL.into()],
+            max_record: max_record(settings.max_record),
+        };
+        Ok((tls, notices))
+    }
+
+    /// The same for an MQTT listener that accepts these protocols by ALPN beside `mqtt`. A client that asks for none is
+    /// accepted, one that asks only for others is refused.
+    #[must_use]
+    pub fn with_mqtt_alpn(&self, protocols: &[String]) -> Self {
+        let mut alpn = vec![MQTT_PROTOCOL.as_bytes().to_vec()];
+        alpn.extend(protocols.iter().filter(|name| *name != MQTT_PROTOCOL).map(|name| name.as_bytes().to_vec()));
+        Self { alpn, ..self.clone() }
+    }
+
+    /// The same for a listener that sends records of at most so many bytes, for devices with small buffers.
+    #[must_use]
+    pub fn with_max_record(&self, bytes: usize) -> Self {
+        Self { max_record: max_record(bytes), ..self.clone() }
     }
 
     /// Starts one handshake.
     pub fn begin(&self) -> Handshake {
-        todo!()
+        let verifier = Arc::new(ConnectionVerifier::new(Arc::clone(&self.trust)));
+        let mut config = self
+            .builder
+            .clone()
+            .with_client_cert_verifier(Arc::clone(&verifier) as _)
+            .with_cert_resolver(Arc::clone(&self.identity) as _);
+        config.session_storage = Arc::clone(&self.no_sessions);
+        config.send_tls13_tickets = 0;
+        config.max_tls13_tickets = 0;
+        config.max_early_data_size = 0;
+        config.require_ems = self.extended_master_secret == ExtendedMasterSecret::Required;
+        config.alpn_protocols.clone_from(&self.alpn);
+        config.max_fragment_size = self.max_record;
+        // No compression of any kind, whatever features another crate switches on.
+        config.cert_compressors.clear();
+        config.cert_decompressors.clear();
+        Handshake { config: Arc::new(config), verifier }
     }
 }
 
 impl Handshake {
     /// The accepted client, once the handshake has succeeded.
     pub fn client(&self) -> Option<Arc<VerifiedClient>> {
-        todo!()
+        self.verifier.client()
     }
 
     /// Why the certificate was refused, where the handshake failed for that.
     pub fn refusal(&self) -> Option<CertificateRefusal> {
-        todo!()
+        self.verifier.refusal().cloned()
+    }
+
+    /// Why the handshake failed, for one log line: the certificate's fault where there is one.
+    pub fn explain(&self, error: &rustls::Error) -> HandshakeFailure {
+        self.certificate_failure().unwrap_or_else(|| HandshakeFailure::from_tls(error))
+    }
+
+    /// [`Self::explain`] for the error of a TLS stream.
+    pub fn explain_io(&self, error: &io::Error) -> HandshakeFailure {
+        self.certificate_failure().unwrap_or_else(|| HandshakeFailure::from_io(error))
+    }
+
+    fn certificate_failure(&self) -> Option<HandshakeFailure> {
+        self.refusal().map(HandshakeFailure::Certificate)
     }
 }
+
+/// rustls counts the 5 bytes of a record's header, but not what encryption adds; the content of a record, for which
+/// small clients have a buffer, is then always shorter than asked for. Less than rustls takes becomes its least.
+fn max_record(bytes: usize) -> Option<usize> {
+    const LEAST: usize = 32;
+    const LONGEST: usize = 16 * 1024;
+    (bytes < LONGEST).then_some(bytes.max(LEAST))
+}
+
+fn versions(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    static FROM_TLS_1_2: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
+    match minimum {
+        TlsVersion::Tls12 => &FROM_TLS_1_2,
+        TlsVersion::Tls13 => &FROM_TLS_1_2[..1],
+    }
+}
+
+#[cfg(test)]
+#[path = "../../tests/common/ca.rs"]
+mod ca;
+#[cfg(test)]
+mod tests;

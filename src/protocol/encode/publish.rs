@@ -42,12 +42,22 @@ impl Ack<'_> {
 }
 
 impl Publish<'_> {
-    /// Appends the packet to `out`.
+    /// Appends the packet to `out`; nothing where MQTT cannot express it.
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) {
+        if self.encode_head(version, out).is_ok() {
+            out.extend_from_slice(self.payload);
+        }
+    }
+
+    /// Appends the packet but for its payload, which the caller sends without copying it.
+    ///
+    /// # Errors
+    /// Nothing is appended where MQTT cannot express the packet.
+    pub fn encode_head(&self, version: Version, out: &mut Vec<u8>) -> Result<(), Inexpressible> {
         let topic = match (self.topic, version) {
             (Some(topic), _) => topic.as_str().as_bytes(),
             (None, Version::V5) => &[],
-            (None, Version::V3_1 | Version::V3_1_1) => return,
+            (None, Version::V3_1 | Version::V3_1_1) => return Err(Inexpressible),
         };
         let head = Head {
             version,
@@ -59,9 +69,7 @@ impl Publish<'_> {
             properties: [self.properties.raw(), &[]],
             payload_len: self.payload.len(),
         };
-        if head.append(out).is_ok() {
-            out.extend_from_slice(self.payload);
-        }
+        head.append(out)
     }
 
     /// Bytes of the whole packet as `version` writes it: what a maximum packet size bounds `[MQTT-3.1.2-24]`.

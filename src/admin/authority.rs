@@ -1,0 +1,158 @@
+//! [`PolicyAuthority`]: the store and the policy in force, changed together or not at all.
+
+use super::reply::BrokerView;
+use crate::policy::record::DeviceStatus;
+use crate::policy::{Change, ChangeSet, CompileError, Compiler, DeviceKey, Epoch, Policy, PolicySettings};
+use crate::protocol::ReasonCode;
+use crate::store::policy_store::{self, LoadError, PolicyStore, StoreError};
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::Arc;
+
+#[cfg(test)]
+pub(super) mod tests;
+
+/// The part of a broker that lives by the policy. The hub implements it; offline nobody does.
+pub trait Live: Send + Sync {
+    /// Another policy is in force from now on. Must not block: the change has been acknowledged to nobody yet.
+    fn policy_changed(&self, policy: Arc<Policy>);
+
+    /// Closes every connection of a device.
+    fn disconnect_device(&self, device: &DeviceKey, reason: ReasonCode);
+
+    /// How the broker is; none where there is none.
+    fn status(&self) -> Option<BrokerView>;
+}
+
+/// No broker: a command works on the store itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Offline;
+
+impl Live for Offline {
+    fn policy_changed(&self, _policy: Arc<Policy>) {}
+
+    fn disconnect_device(&self, _device: &DeviceKey, _reason: ReasonCode) {}
+
+    fn status(&self) -> Option<BrokerView> {
+        None
+    }
+}
+
+/// The one place where the policy changes: compiled first, durable second, in force third.
+pub struct PolicyAuthority {
+    store: PolicyStore,
+    policy: ArcSwap<Policy>,
+    live: Arc<dyn Live>,
+    /// Held from reading the records that a change depends on until it is in force.
+    changing: Mutex<()>,
+}
+
+/// Why a change was not made; the old policy stays in force.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// It would leave the policy inconsistent.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// It cannot be made durable.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl PolicyAuthority {
+    /// Compiles what is in the store. `now` in Unix seconds.
+    ///
+    /// # Errors
+    /// [`LoadError`]: nothing is in force then.
+    pub fn load(store: &PolicyStore, settings: PolicySettings, now: i64) -> Result<Arc<Policy>, LoadError> {
+        policy_store::load(store, Compiler::new(settings, now), Epoch(1)).map(Arc::new)
+    }
+
+    /// The authority over `store`, whose compiled form is `policy` (see [`PolicyAuthority::load`]).
+    pub fn new(store: PolicyStore, policy: Arc<Policy>, live: Arc<dyn Live>) -> Self {
+        Self { store, policy: ArcSwap::new(policy), live, changing: Mutex::new(()) }
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &PolicyStore {
+        &self.store
+    }
+
+    /// The broker around it.
+    pub fn live(&self) -> &dyn Live {
+        &*self.live
+    }
+
+    /// Makes `changes` durable and puts them in force. `author` and `now` (Unix seconds) go into the journal.
+    ///
+    /// # Errors
+    /// [`CommitError`]; nothing was changed then.
+    pub fn commit(&self, changes: &ChangeSet, author: &str, now: i64) -> Result<Arc<Policy>, CommitError> {
+        let _changing = self.changing.lock();
+        self.commit_locked(changes, author, now)
+    }
+
+    /// As [`PolicyAuthority::commit`], with changes that `plan` makes from the records: no other change comes between
+    /// its reading and the commit. `None` from `plan` changes nothing.
+    ///
+    /// # Errors
+    /// What `plan` says, and [`CommitError`] through `E`.
+    pub fn change<T, E: From<CommitError>>(
+        &self,
+        author: &str,
+        now: i64,
+        plan: impl FnOnce(&PolicyStore) -> Result<(Option<ChangeSet>, T), E>,
+    ) -> Result<(Arc<Policy>, T), E> {
+        let _changing = self.changing.lock();
+        let (changes, told) = plan(&self.store)?;
+        let policy = match changes {
+            Some(changes) => self.commit_locked(&changes, author, now)?,
+            None => self.policy(),
+        };
+        Ok((policy, told))
+    }
+
+    /// Lets rules end whose time has come; returns when it must be called next, Unix seconds.
+    pub fn advance(&self, now: i64) -> Option<i64> {
+        let _changing = self.changing.lock();
+        let policy = self.policy();
+        if policy.next_expiry().is_none_or(|expiry| expiry > now) {
+            return policy.next_expiry();
+        }
+        let later = Arc::new(policy.at(now));
+        self.put_in_force(&later);
+        later.next_expiry()
+    }
+
+    fn commit_locked(&self, changes: &ChangeSet, author: &str, now: i64) -> Result<Arc<Policy>, CommitError> {
+        let next = Arc::new(self.policy().with_changes(changes, now)?);
+        self.store.commit(changes, author, now)?;
+        self.put_in_force(&next);
+        for change in &changes.changes {
+            match change {
+                Change::RemoveDevice(key) => self.live.disconnect_device(key, ReasonCode::AdministrativeAction),
+                Change::PutDevice(record) if record.status == DeviceStatus::Disabled => {
+                    self.live.disconnect_device(&record.key, ReasonCode::AdministrativeAction);
+                }
+                Change::PutDevice(_) | Change::PutGroup(_) | Change::RemoveGroup(_) => {}
+            }
+        }
+        Ok(next)
+    }
+
+    fn put_in_force(&self, policy: &Arc<Policy>) {
+        self.policy.store(Arc::clone(policy));
+        self.live.policy_changed(Arc::clone(policy));
+    }
+}
+
+impl fmt::Debug for PolicyAuthority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyAuthority").field("store", &self.store).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,181 @@
+//! What an operator may ask.
+
+use crate::policy::record::{Attribute, DeviceStatus};
+use crate::policy::{Action, Effect};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One request: the content of one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// How the broker and its policy are.
+    Status {},
+    /// Adds a device, or groups and a pin to one that is there.
+    AddDevice {
+        /// Which one; a bare name is not enough for a new device.
+        device: DeviceRef,
+        /// Its groups; they must exist.
+        groups: Vec<String>,
+        /// Whether only the given certificate may be used.
+        pinning: Pinning,
+    },
+    /// Every device record.
+    ListDevices {},
+    /// One device's record.
+    ShowDevice {
+        /// Which one.
+        device: DeviceRef,
+    },
+    /// Enables or disables a device; disabling one without a record makes one.
+    SetDeviceStatus {
+        /// Which one.
+        device: DeviceRef,
+        /// What it becomes.
+        status: DeviceStatus,
+    },
+    /// Removes a device's record.
+    RemoveDevice {
+        /// Which one.
+        device: DeviceRef,
+    },
+    /// Adds a group.
+    AddGroup {
+        /// Its name.
+        name: String,
+        /// What a certificate must have to be a member unlisted.
+        matches: BTreeMap<Attribute, String>,
+    },
+    /// Every group.
+    ListGroups {},
+    /// One group with its rules and listed members.
+    ShowGroup {
+        /// Which one.
+        name: String,
+    },
+    /// Removes a group that no device lists.
+    RemoveGroup {
+        /// Which one.
+        name: String,
+    },
+    /// Adds a rule to a record that is there.
+    AddRule {
+        /// Whose.
+        who: Who,
+        /// Which.
+        rule: RuleText,
+    },
+    /// The rules that count for somebody.
+    ListRules {
+        /// For whom.
+        who: Who,
+    },
+    /// Removes a rule.
+    RemoveRule {
+        /// Its id.
+        rule: String,
+        /// Whose, where several records hold the same rule.
+        who: Option<Who>,
+    },
+    /// Why somebody may or may not.
+    Explain {
+        /// Who.
+        who: Who,
+        /// What.
+        action: Action,
+        /// A topic name to publish to, or a filter to subscribe to.
+        topic: String,
+        /// The client id it would use.
+        client_id: Option<String>,
+    },
+    /// The whole policy as a fleet file.
+    Export {},
+    /// Makes the policy what a fleet file says, in one transaction.
+    Apply {
+        /// The text of the file.
+        text: String,
+    },
+}
+
+/// Somebody with rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// A device.
+    Device(DeviceRef),
+    /// A group, by its name.
+    Group(String),
+}
+
+/// A device as an operator names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceRef {
+    /// The trust block.
+    pub trust: String,
+    /// The device within it.
+    pub named: Named,
+}
+
+/// How a device is named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Named {
+    /// A name in the form of `identity.subject`, or bare: the one record with that common name.
+    Name(String),
+    /// A certificate: DER in Base64.
+    Certificate(String),
+}
+
+/// Whether a device is bound to one certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pinning {
+    /// Any certificate of its name that the trust block vouches for.
+    #[default]
+    Unpinned,
+    /// The certificate that names it in this request.
+    Pinned,
+}
+
+/// A rule as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleText {
+    /// Allow or deny.
+    pub effect: Effect,
+    /// Publish or subscribe.
+    pub action: Action,
+    /// A topic filter, perhaps with templates.
+    pub filter: String,
+    /// The highest QoS of an allow, 0 to 2; `None`: 2.
+    pub max_qos: Option<u8>,
+    /// Whether an allow covers retained publications; `None`: it does.
+    pub retain: Option<bool>,
+    /// Unix seconds after which it does not count.
+    pub until: Option<i64>,
+}
+
+impl Request {
+    /// Whether it may change the policy.
+    pub fn changes(&self) -> bool {
+        match self {
+            Self::AddDevice { .. }
+            | Self::SetDeviceStatus { .. }
+            | Self::RemoveDevice { .. }
+            | Self::AddGroup { .. }
+            | Self::RemoveGroup { .. }
+            | Self::AddRule { .. }
+            | Self::RemoveRule { .. }
+            | Self::Apply { .. } => true,
+            Self::Status {}
+            | Self::ListDevices {}
+            | Self::ShowDevice { .. }
+            | Self::ListGroups {}
+            | Self::ShowGroup { .. }
+            | Self::ListRules { .. }
+            | Self::Explain { .. }
+            | Self::Export {} => false,
+        }
+    }
+}

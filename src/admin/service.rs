@@ -1,0 +1,163 @@
+//! [`Service`]: carries out requests on a [`PolicyAuthority`]; the same in the broker and offline.
+
+mod devices;
+mod explain;
+mod fleet;
+mod groups;
+mod resolve;
+mod rules;
+
+#[cfg(test)]
+mod tests;
+
+use super::authority::{CommitError, PolicyAuthority};
+use super::reply::{AdminError, ChangeOutcome, ChangeView, Fault, PolicyView, Reply, StatusView};
+use super::request::Request;
+use crate::policy::{Change, ChangeSet, CompileError, SubjectSelector};
+use crate::store::policy_store::{PolicyStore, StoreError};
+use std::sync::Arc;
+
+/// Carries out requests.
+#[derive(Debug)]
+pub struct Service {
+    authority: Arc<PolicyAuthority>,
+    selector: SubjectSelector,
+    trust_blocks: Vec<String>,
+}
+
+/// Who asks, and when.
+#[derive(Clone, Copy, Debug)]
+struct Call<'a> {
+    author: &'a str,
+    /// Unix seconds.
+    now: i64,
+}
+
+/// What a request wants to change.
+struct Plan {
+    /// Empty: it is so already.
+    changes: Vec<Change>,
+    summary: String,
+    rule: Option<super::reply::RuleView>,
+    notes: Vec<String>,
+}
+
+impl Service {
+    /// A service on `authority`. `selector` is what names a device, `trust_blocks` the names of the blocks in the
+    /// settings: records of others could never connect.
+    pub fn new(authority: Arc<PolicyAuthority>, selector: SubjectSelector, trust_blocks: Vec<String>) -> Self {
+        Self { authority, selector, trust_blocks }
+    }
+
+    /// The authority below.
+    pub fn authority(&self) -> &Arc<PolicyAuthority> {
+        &self.authority
+    }
+
+    /// Carries out `request`. `author` goes into the journal; `now` in Unix seconds. Blocks while a change becomes
+    /// durable.
+    ///
+    /// # Errors
+    /// [`AdminError`]; nothing was changed then.
+    pub fn execute(&self, request: Request, author: &str, now: i64) -> Result<Reply, AdminError> {
+        let call = Call { author, now };
+        match request {
+            Request::Status {} => Ok(Reply::Status(self.status())),
+            Request::AddDevice { device, groups, pinning } => self.add_device(call, &device, &groups, pinning),
+            Request::ListDevices {} => self.list_devices(),
+            Request::ShowDevice { device } => self.show_device(&device),
+            Request::SetDeviceStatus { device, status } => self.set_device_status(call, &device, status),
+            Request::RemoveDevice { device } => self.remove_device(call, &device),
+            Request::AddGroup { name, matches } => self.add_group(call, &name, matches),
+            Request::ListGroups {} => self.list_groups(),
+            Request::ShowGroup { name } => self.show_group(&name),
+            Request::RemoveGroup { name } => self.remove_group(call, &name),
+            Request::AddRule { who, rule } => self.add_rule(call, &who, &rule),
+            Request::ListRules { who } => self.list_rules(&who),
+            Request::RemoveRule { rule, who } => self.remove_rule(call, &rule, who.as_ref()),
+            Request::Explain { who, action, topic, client_id } => self.explain(call, &who, action, &topic, client_id),
+            Request::Export {} => self.export(),
+            Request::Apply { text } => self.apply(call, &text),
+        }
+    }
+
+    fn status(&self) -> StatusView {
+        let policy = self.authority.policy();
+        StatusView {
+            broker: self.authority.live().status(),
+            policy: PolicyView {
+                generation: policy.generation(),
+                devices: policy.device_count(),
+                compiled_bytes: policy.heap_bytes(),
+                store: self.store().folder().display().to_string(),
+            },
+        }
+    }
+
+    fn store(&self) -> &PolicyStore {
+        self.authority.store()
+    }
+
+    /// Plans from the records and commits; nobody else changes them in between.
+    fn change(
+        &self,
+        call: Call<'_>,
+        plan: impl FnOnce(&PolicyStore) -> Result<Plan, AdminError>,
+    ) -> Result<Reply, AdminError> {
+        let (policy, plan) = self.authority.change(call.author, call.now, |store| {
+            let mut plan = plan(store)?;
+            let changes = std::mem::take(&mut plan.changes);
+            let outcome = if changes.is_empty() { ChangeOutcome::Unchanged } else { ChangeOutcome::Changed };
+            let changes = (!changes.is_empty()).then_some(ChangeSet { expected_generation: None, changes });
+            Ok::<_, AdminError>((changes, (outcome, plan)))
+        })?;
+        let (outcome, Plan { summary, rule, notes, .. }) = plan;
+        Ok(Reply::Changed(ChangeView { outcome, generation: policy.generation(), summary, rule, notes }))
+    }
+}
+
+impl Plan {
+    fn new(changes: Vec<Change>, summary: String) -> Self {
+        Self { changes, summary, rule: None, notes: Vec::new() }
+    }
+
+    /// It is so already.
+    fn nothing(summary: String) -> Self {
+        Self::new(Vec::new(), summary)
+    }
+}
+
+impl From<CommitError> for AdminError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Compile(error) => error.into(),
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CompileError> for AdminError {
+    fn from(error: CompileError) -> Self {
+        let fault = match &error {
+            CompileError::NoSuchGroup { .. } | CompileError::NoSuchDevice(_) => Fault::Missing,
+            _ => Fault::Data,
+        };
+        Self::new(fault, error.to_string())
+    }
+}
+
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> Self {
+        let fault = match &error {
+            StoreError::InUse { .. } => Fault::InUse,
+            StoreError::NoSuchDevice { .. } | StoreError::NoSuchGroup { .. } => Fault::Missing,
+            StoreError::Exposed { .. } => Fault::NotPermitted,
+            StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                Fault::NotPermitted
+            }
+            StoreError::Io { .. } | StoreError::Full { .. } | StoreError::ReadOnly { .. } => Fault::CannotCreate,
+            _ => Fault::Data,
+        };
+        Self::new(fault, error.to_string())
+    }
+}

@@ -1,0 +1,150 @@
+//! Requests about devices.
+
+use super::resolve::{Resolved, Unlisted};
+use super::{Call, Plan, Service};
+use crate::admin::reply::{AdminError, DeviceView, DevicesView, Fault, Reply};
+use crate::admin::request::{DeviceRef, Named, Pinning};
+use crate::policy::record::DeviceStatus;
+use crate::policy::{Change, DeviceKey, DeviceRecord};
+use crate::store::policy_store::PolicyStore;
+use std::sync::Arc;
+
+impl Service {
+    pub(super) fn add_device(
+        &self,
+        call: Call<'_>,
+        device: &DeviceRef,
+        groups: &[String],
+        pinning: Pinning,
+    ) -> Result<Reply, AdminError> {
+        if let Named::Name(text) = &device.named
+            && self.is_bare(text)
+        {
+            let remedy = format!("name the device by its whole subject, for example 'CN={text}', or by --cert FILE");
+            return Err(AdminError::new(Fault::Data, format!("{text:?} is not a subject: {remedy}")));
+        }
+        self.change(call, |store| {
+            // The opposite order of a known name is another device, and most likely a slip: add it, and say so.
+            let resolved = match self.resolve(device, Unlisted::Accepted) {
+                Err(error) if error.fault == Fault::Missing => self.named_anyway(device).ok_or(error)?,
+                resolved => resolved?,
+            };
+            let key = resolved.key.clone();
+            let before = store.device(&key)?;
+            let known = before.is_some();
+            let (mut record, status) = match &before {
+                Some(record) => (record.clone(), record.status),
+                None => (blank(&key)?, DeviceStatus::Enabled),
+            };
+            let wanted = groups.iter().map(|group| Arc::from(group.as_str()));
+            let groups = record.groups.drain(..).chain(wanted).collect();
+            let mut pins = record.pins;
+            if let (Pinning::Pinned, Some(identity)) = (pinning, &resolved.identity) {
+                pins.push(identity.sha256);
+            }
+            let record = DeviceRecord::new(key.clone(), status, groups, record.rules, pins).map_err(data)?;
+            let mut plan = match before.as_ref() == Some(&record) {
+                true => Plan::nothing(format!("device {key} is there already")),
+                false if known => Plan::new(vec![Change::PutDevice(record)], format!("device {key} changed")),
+                false => Plan::new(vec![Change::PutDevice(record)], format!("device {key} added")),
+            };
+            if status == DeviceStatus::Disabled {
+                plan.notes.push(format!("device {key} is disabled: enable it with `certmq device enable`"));
+            }
+            if let Some(other) = self.reversed(&key)?.filter(|_| !known) {
+                plan.notes
+                    .push(format!("there is also '{other}', the same name in the opposite order: another device"));
+            }
+            Ok(plan)
+        })
+    }
+
+    /// The full name that was given, whatever else is known.
+    fn named_anyway(&self, device: &DeviceRef) -> Option<Resolved> {
+        let Named::Name(text) = &device.named else { return None };
+        let known_block = self.trust_blocks.contains(&device.trust);
+        let name = self.canonical(text).ok().filter(|_| known_block)?;
+        Some(Resolved { key: DeviceKey { trust: Arc::from(device.trust.as_str()), name }, identity: None })
+    }
+
+    pub(super) fn list_devices(&self) -> Result<Reply, AdminError> {
+        let devices = self.store().devices().map(|record| Ok(DeviceView::from(&record?)));
+        Ok(Reply::Devices(DevicesView { devices: devices.collect::<Result<_, AdminError>>()? }))
+    }
+
+    pub(super) fn show_device(&self, device: &DeviceRef) -> Result<Reply, AdminError> {
+        let (_, record) = self.listed(self.store(), device)?;
+        Ok(Reply::Device(DeviceView::from(&record)))
+    }
+
+    pub(super) fn set_device_status(
+        &self,
+        call: Call<'_>,
+        device: &DeviceRef,
+        status: DeviceStatus,
+    ) -> Result<Reply, AdminError> {
+        let unlisted = match status {
+            DeviceStatus::Disabled => Unlisted::Accepted,
+            DeviceStatus::Enabled => Unlisted::Missing,
+        };
+        let word = match status {
+            DeviceStatus::Disabled => "disabled",
+            DeviceStatus::Enabled => "enabled",
+        };
+        self.change(call, |store| {
+            let key = self.resolve(device, unlisted)?.key;
+            let before = store.device(&key)?;
+            let unlisted = before.is_none();
+            let record = before.map_or_else(|| blank(&key), Ok)?;
+            if record.status == status && !unlisted {
+                return Ok(Plan::nothing(format!("device {key} is {word} already")));
+            }
+            let mut plan =
+                Plan::new(vec![Change::PutDevice(DeviceRecord { status, ..record })], format!("device {key} {word}"));
+            if unlisted {
+                plan.notes.push(format!("{key} had no record; it has one now, so that it stays {word}"));
+            }
+            Ok(plan)
+        })
+    }
+
+    pub(super) fn remove_device(&self, call: Call<'_>, device: &DeviceRef) -> Result<Reply, AdminError> {
+        self.change(call, |store| {
+            let (resolved, _) = self.listed(store, device)?;
+            let key = resolved.key;
+            let mut plan = Plan::new(vec![Change::RemoveDevice(key.clone())], format!("device {key} removed"));
+            for group in store.groups() {
+                let group = group?;
+                let principal = self.principal(&Resolved { key: key.clone(), identity: None }, None);
+                if super::groups::matches(&group, &principal.attributes) {
+                    let name = &group.name;
+                    plan.notes.push(format!(
+                        "group {name} still matches its certificate, so it stays known: `certmq device disable` keeps it out"
+                    ));
+                }
+            }
+            Ok(plan)
+        })
+    }
+
+    /// The record that `device` names.
+    pub(super) fn listed(
+        &self,
+        store: &PolicyStore,
+        device: &DeviceRef,
+    ) -> Result<(Resolved, DeviceRecord), AdminError> {
+        let resolved = self.resolve(device, Unlisted::Missing)?;
+        match store.device(&resolved.key)? {
+            Some(record) => Ok((resolved, record)),
+            None => Err(AdminError::new(Fault::Missing, format!("no device {}", resolved.key))),
+        }
+    }
+}
+
+fn blank(key: &DeviceKey) -> Result<DeviceRecord, AdminError> {
+    DeviceRecord::new(key.clone(), DeviceStatus::Enabled, Vec::new(), Vec::new(), Vec::new()).map_err(data)
+}
+
+pub(super) fn data(error: impl std::fmt::Display) -> AdminError {
+    AdminError::new(Fault::Data, error.to_string())
+}

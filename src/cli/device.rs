@@ -1,0 +1,185 @@
+//! `certmq device`: who may connect.
+
+use super::who::DeviceArgument;
+use super::{Context, Exit, Failure, Outcome, after_help, backend, output};
+use crate::admin::reply::{ChangeView, DeviceView, DevicesView};
+use crate::admin::request::Pinning;
+use crate::admin::{Reply, Request};
+use crate::policy::record::DeviceStatus;
+use output::Table;
+use std::fmt::Write;
+
+/// Devices: who may connect, with which certificate, in which groups
+#[derive(Debug, clap::Args)]
+#[command(after_help = after_help(
+    &[
+        ("certmq device add CN=dev-0001,O=acme --group sensors", "a record, so that the device is known"),
+        ("certmq device disable dev-0001", "close its connections and keep it out"),
+        ("certmq device list --output json", "every record, for scripts"),
+    ],
+    CODES,
+))]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Add a device; for one that is there, add groups or a pin
+    #[command(after_help = after_help(
+        &[
+            ("certmq device add CN=dev-0001,O=acme --group sensors", "by its subject"),
+            ("certmq device add --cert dev-0001.crt --pin", "by its certificate, and no other certificate of that name"),
+        ],
+        CODES,
+    ))]
+    Add {
+        #[command(flatten)]
+        device: DeviceArgument,
+        /// A group it is a member of; may be repeated
+        #[arg(long, value_name = "NAME")]
+        group: Vec<String>,
+        /// Accept exactly this certificate from it
+        #[arg(long, requires = "cert")]
+        pin: bool,
+    },
+    /// List every record
+    #[command(after_help = after_help(&[("certmq device list", "subject, status, groups and rules")], READING))]
+    List,
+    /// Show one record
+    #[command(after_help = after_help(&[("certmq device show dev-0001", "groups, rules and pins of the device")], READING))]
+    Show {
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Let a disabled device in again
+    #[command(after_help = after_help(&[("certmq device enable dev-0001", "it may connect again")], CODES))]
+    Enable {
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Close a device's connections and keep it out; makes a record where there is none
+    #[command(after_help = after_help(&[("certmq device disable --cert dev-0001.crt", "at once, and until it is enabled")], CODES))]
+    Disable {
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+    /// Remove a device's record and close its connections
+    #[command(after_help = after_help(&[("certmq device remove dev-0001", "its rules go with it")], CODES))]
+    Remove {
+        #[command(flatten)]
+        device: DeviceArgument,
+    },
+}
+
+/// How a command that changes the policy can end.
+pub(super) const CODES: &[Exit] = &[
+    Exit::Data,
+    Exit::Missing,
+    Exit::Unavailable,
+    Exit::Software,
+    Exit::CannotCreate,
+    Exit::InUse,
+    Exit::NotPermitted,
+    Exit::Configuration,
+];
+
+/// How a command that only reads it can end.
+pub(super) const READING: &[Exit] = &[
+    Exit::Data,
+    Exit::Missing,
+    Exit::Unavailable,
+    Exit::Software,
+    Exit::InUse,
+    Exit::NotPermitted,
+    Exit::Configuration,
+];
+
+impl Arguments {
+    pub(super) fn run(self, context: &Context) -> Outcome {
+        let request = self.command.request()?;
+        match backend::ask(&context.settings()?, request)? {
+            Reply::Changed(change) => changed(context, &change),
+            Reply::Devices(devices) => {
+                context.output.write(&devices, devices_table)?;
+                Ok(Exit::Success)
+            }
+            Reply::Device(device) => {
+                context.output.write(&device, device_text)?;
+                Ok(Exit::Success)
+            }
+            _ => Err(backend::unexpected()),
+        }
+    }
+}
+
+impl Command {
+    fn request(self) -> Result<Request, Failure> {
+        Ok(match self {
+            Self::Add { device, group, pin } => Request::AddDevice {
+                device: device.reference()?,
+                groups: group,
+                pinning: if pin { Pinning::Pinned } else { Pinning::Unpinned },
+            },
+            Self::List => Request::ListDevices {},
+            Self::Show { device } => Request::ShowDevice { device: device.reference()? },
+            Self::Enable { device } => {
+                Request::SetDeviceStatus { device: device.reference()?, status: DeviceStatus::Enabled }
+            }
+            Self::Disable { device } => {
+                Request::SetDeviceStatus { device: device.reference()?, status: DeviceStatus::Disabled }
+            }
+            Self::Remove { device } => Request::RemoveDevice { device: device.reference()? },
+        })
+    }
+}
+
+/// Tells what a change did: the summary on stdout, notes on stderr.
+pub(super) fn changed(context: &Context, change: &ChangeView) -> Outcome {
+    for note in &change.notes {
+        output::message(&format!("note: {}", output::escape(note)));
+    }
+    context
+        .output
+        .write(change, |change| format!("{} (generation {})\n", output::escape(&change.summary), change.generation))?;
+    Ok(Exit::Success)
+}
+
+fn devices_table(view: &DevicesView) -> String {
+    let mut table = Table::new(&["SUBJECT", "TRUST", "STATUS", "GROUPS", "RULES", "PINS"]);
+    for device in &view.devices {
+        table.row(&[
+            device.subject.clone(),
+            device.trust.clone(),
+            status(device.status).to_owned(),
+            device.groups.join(","),
+            device.rules.len().to_string(),
+            device.certificate_sha256.len().to_string(),
+        ]);
+    }
+    table.render()
+}
+
+fn device_text(device: &DeviceView) -> String {
+    let mut table = Table::default();
+    table.row(&["subject", &device.subject]);
+    table.row(&["trust", &device.trust]);
+    table.row(&["status", status(device.status)]);
+    table.row(&["groups", &device.groups.join(", ")]);
+    for pin in &device.certificate_sha256 {
+        table.row(&["certificate", pin]);
+    }
+    let mut text = table.render();
+    for rule in &device.rules {
+        let _ = writeln!(text, "{}  {}", rule.id, output::escape(&rule.to_string()));
+    }
+    text
+}
+
+fn status(status: DeviceStatus) -> &'static str {
+    match status {
+        DeviceStatus::Enabled => "enabled",
+        DeviceStatus::Disabled => "disabled",
+    }
+}

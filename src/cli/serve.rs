@@ -1,0 +1,78 @@
+//! `certmq serve`: the broker.
+
+use super::settings::judge_private_key;
+use super::{Context, Exit, Failure, Outcome, after_help, output};
+use crate::config::{LogFormat, Settings};
+use crate::server::{self, ErrorKind, Ready, ServerError};
+use crate::telemetry::log;
+use serde::Serialize;
+
+/// Run the broker in the foreground; SIGTERM ends it in order
+#[derive(Debug, clap::Args)]
+#[command(after_help = after_help(
+    &[
+        ("certmq serve --config config/certmq.toml", "the broker with your settings"),
+        ("certmq serve --set listeners.mqtts=127.0.0.1:0", "on a port that the system chooses; stdout names it"),
+        ("CERTMQ__LOG__LEVEL=debug certmq serve", "a setting from the environment"),
+    ],
+    CODES,
+))]
+pub(super) struct Arguments {}
+
+/// How a broker can end.
+pub(super) const CODES: &[Exit] = &[
+    Exit::Data,
+    Exit::Missing,
+    Exit::Unavailable,
+    Exit::Software,
+    Exit::CannotCreate,
+    Exit::InUse,
+    Exit::NotPermitted,
+    Exit::Configuration,
+];
+
+/// What is told when the broker serves.
+#[derive(Serialize)]
+struct Document {
+    mqtts: Vec<String>,
+}
+
+impl Arguments {
+    pub(super) fn run(self, context: &Context) -> Outcome {
+        serve(context.settings()?, |ready| {
+            let document = Document { mqtts: ready.mqtts.iter().map(ToString::to_string).collect() };
+            // A reader of stdout that went away is no reason to stop serving.
+            let _ =
+                context.output.write(&document, |document| format!("serving mqtts on {}\n", document.mqtts.join(", ")));
+        })
+    }
+}
+
+/// Runs the broker with its log until it is told to stop.
+pub(super) fn serve(settings: Settings, ready: impl FnOnce(&Ready)) -> Outcome {
+    judge_private_key(&settings)?;
+    start_log(&settings)?;
+    server::run(settings, ready).map_err(failure)?;
+    Ok(Exit::Success)
+}
+
+fn start_log(settings: &Settings) -> Result<(), Failure> {
+    let format = match settings.log.format {
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
+    };
+    log::init(&settings.log.level, format)
+        .map_err(|fault| Failure::new(Exit::Configuration, format!("log.level: {fault}")))
+}
+
+fn failure(error: ServerError) -> Failure {
+    let code = match error.kind {
+        ErrorKind::Configuration => Exit::Configuration,
+        ErrorKind::StoreInUse => Exit::InUse,
+        ErrorKind::CannotListen => Exit::Unavailable,
+        ErrorKind::Store => Exit::Data,
+        ErrorKind::NotPermitted => Exit::NotPermitted,
+        ErrorKind::System => Exit::Software,
+    };
+    Failure::new(code, output::escape(&error.message))
+}

@@ -1,0 +1,204 @@
+//! Every key of the settings and its kind: the one table that reading, suggestions and tests share.
+
+use super::units::{format_duration, format_size, parse_duration, parse_size};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key {
+    /// Dotted, from the section on. Keys below a listener or a trust block are keys of their own.
+    pub(super) path: &'static str,
+    pub(super) kind: Kind,
+}
+
+/// What may stand behind a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    /// A file or folder.
+    Path,
+    /// Files or folders.
+    Paths,
+    /// A name.
+    Text,
+    /// Names.
+    Texts,
+    /// IP address and port.
+    Addresses,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number between two bounds.
+    Integer(i64, i64),
+    /// A size with its unit, between two bounds in bytes.
+    Size(u64, u64),
+    /// A span of time with its unit, between two bounds in milliseconds.
+    Span(u64, u64),
+    /// One of several words.
+    Choice(&'static [&'static str]),
+    /// A log level with exceptions.
+    LogLevel,
+    /// An address, or a table with keys of its own.
+    Listener,
+    /// Tables with keys of their own.
+    Blocks,
+}
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+const SECOND: u64 = 1_000;
+const DAY: u64 = 86_400 * SECOND;
+
+/// The longest TLS record there is, and the shortest that still carries its overhead sensibly.
+const RECORD: Kind = Kind::Size(KIB, 16 * KIB);
+/// A deadline: shorter ones cut honest peers on slow links, longer ones protect nobody.
+const DEADLINE: Kind = Kind::Span(100, 3_600 * SECOND);
+const COUNT: Kind = Kind::Integer(1, u32::MAX as i64);
+
+/// The table. Order: as the shipped file has them.
+pub(super) const KEYS: &[Key] = &[
+    key("listeners.mqtts", Kind::Listener),
+    key("listeners.mqtts.bind", Kind::Addresses),
+    key("listeners.mqtts.alpn", Kind::Texts),
+    key("listeners.mqtts.max_record", RECORD),
+    key("tls.certificate", Kind::Path),
+    key("tls.private_key", Kind::Path),
+    key("tls.client_ca", Kind::Paths),
+    key("tls.crl", Kind::Paths),
+    key("tls.trust", Kind::Blocks),
+    key("tls.trust.name", Kind::Text),
+    key("tls.trust.ca", Kind::Paths),
+    key("tls.trust.crl", Kind::Paths),
+    key("tls.stale_crl", Kind::Choice(&["deny", "allow"])),
+    key("tls.crl_required", Kind::Choice(&["listed", "all"])),
+    key("tls.minimum_version", Kind::Choice(&["1.2", "1.3"])),
+    key("tls.require_eku", Kind::Boolean),
+    key("tls.require_ems", Kind::Boolean),
+    key("tls.max_record", RECORD),
+    key("identity.subject", Kind::Choice(&["dn", "cn", "san_uri", "san_dns", "san_email"])),
+    key("identity.client_id", Kind::Choice(&["any", "cn"])),
+    key("policy.require_record", Kind::Boolean),
+    key("storage.path", Kind::Path),
+    key("storage.admin_socket", Kind::Path),
+    key("mqtt.receive_maximum", Kind::Integer(1, u16::MAX as i64)),
+    key("mqtt.topic_alias_maximum", Kind::Integer(0, u16::MAX as i64)),
+    key("mqtt.maximum_packet_size", Kind::Size(KIB, 268_435_460)),
+    key("mqtt.server_keep_alive", Kind::Span(SECOND, 65_535 * SECOND)),
+    key("mqtt.maximum_session_expiry", Kind::Span(0, 49_710 * DAY)),
+    key("mqtt.queue_full", Kind::Choice(&["drop-oldest", "drop-newest", "refuse"])),
+    key("mqtt.refused_publish", Kind::Choice(&["acknowledge", "close"])),
+    key("limits.connections", COUNT),
+    key("limits.unauthenticated_connections", COUNT),
+    key("limits.handshake_timeout", DEADLINE),
+    key("limits.connect_timeout", DEADLINE),
+    key("limits.write_timeout", DEADLINE),
+    key("limits.outbound_bytes", Kind::Size(4 * KIB, GIB)),
+    key("limits.topic_bytes", Kind::Size(1, 65_535)),
+    key("limits.topic_levels", Kind::Integer(1, 65_535)),
+    key("limits.subscriptions_per_session", COUNT),
+    key("limits.sessions_per_device", COUNT),
+    key("limits.queued_messages", COUNT),
+    key("limits.queued_bytes", Kind::Size(KIB, 1024 * GIB)),
+    key("limits.unreleased_ids", Kind::Integer(1, u16::MAX as i64)),
+    key("limits.retained_messages", COUNT),
+    key("limits.retained_bytes", Kind::Size(MIB, 1024 * GIB)),
+    key("log.level", Kind::LogLevel),
+    key("log.format", Kind::Choice(&["text", "json"])),
+];
+
+const fn key(path: &'static str, kind: Kind) -> Key {
+    Key { path, kind }
+}
+
+/// The kind of the key at `path`.
+pub(super) fn kind(path: &str) -> Option<Kind> {
+    KEYS.iter().find(|key| key.path == path).map(|key| key.kind)
+}
+
+/// The names that may stand directly below `path` (`""`: the sections).
+pub(super) fn below(path: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = KEYS
+        .iter()
+        .filter_map(|key| match path {
+            "" => Some(key.path),
+            _ => key.path.strip_prefix(path)?.strip_prefix('.'),
+        })
+        .filter_map(|rest| rest.split('.').next())
+        .collect();
+    names.dedup();
+    names
+}
+
+impl Kind {
+    /// Judges one text of this kind; `Err` says what was wanted.
+    pub(super) fn judge(self, text: &str) -> Result<(), String> {
+        match self {
+            Self::Path | Self::Paths if text.is_empty() => Err("an empty path names nothing".to_owned()),
+            Self::Text | Self::Texts if text.is_empty() => Err("an empty name names nothing".to_owned()),
+            Self::Size(least, most) => within(parse_size(text)?, least, most, format_size),
+            Self::Span(least, most) => {
+                let millis = u64::try_from(parse_duration(text)?.as_millis()).unwrap_or(u64::MAX);
+                within(millis, least, most, |millis| format_duration(Duration::from_millis(millis)))
+            }
+            Self::Choice(words) if !words.contains(&text) => Err(choice_fault(text, words)),
+            Self::Addresses | Self::Listener => match text.parse::<SocketAddr>() {
+                Ok(_) => Ok(()),
+                Err(_) => Err(address_fault(text)),
+            },
+            Self::LogLevel => crate::telemetry::log::judge_level(text),
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges one number of this kind.
+    pub(super) fn judge_number(self, number: i64) -> Result<(), String> {
+        match self {
+            Self::Integer(least, most) => within(number, least, most, |number| number.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What should stand there, for messages about a wrong type.
+    pub(super) fn wanted(self) -> &'static str {
+        match self {
+            Self::Path => "a path in quotes",
+            Self::Paths => "a list of paths, as in [\"ca.crt\"]",
+            Self::Text => "a text in quotes",
+            Self::Texts => "a list of texts, as in [\"mqtt\"]",
+            Self::Addresses => "a list of addresses, as in [\"0.0.0.0:8883\"]",
+            Self::Boolean => "true or false, without quotes",
+            Self::Integer(..) => "a whole number, without quotes",
+            Self::Size(..) => "a size with its unit in quotes, as in \"64 KiB\"",
+            Self::Span(..) => "a span of time with its unit in quotes, as in \"10 s\"",
+            Self::Choice(_) => "a word in quotes",
+            Self::LogLevel => "a level in quotes, as in \"info\"",
+            Self::Listener => "an address in quotes, as in \"0.0.0.0:8883\", or a table with bind",
+            Self::Blocks => "tables, each written [[tls.trust]]",
+        }
+    }
+}
+
+fn within<T: PartialOrd + Copy>(value: T, least: T, most: T, write: impl Fn(T) -> String) -> Result<(), String> {
+    if value < least || value > most {
+        return Err(format!("{} is outside {} to {}", write(value), write(least), write(most)));
+    }
+    Ok(())
+}
+
+fn choice_fault(text: &str, words: &[&str]) -> String {
+    let listed = words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+    match super::nearest(text, words.iter().copied()) {
+        Some(word) => format!("{text:?} is none of {listed}; did you mean {word:?}?"),
+        None => format!("{text:?} is none of {listed}"),
+    }
+}
+
+fn address_fault(text: &str) -> String {
+    let remedy = "write an IP address and a port, as in \"0.0.0.0:8883\" or \"[::]:8883\"";
+    match text.rsplit_once(':') {
+        Some((host, _)) if host.parse::<std::net::Ipv6Addr>().is_ok() => {
+            format!("{text:?}: an IPv6 address stands in brackets; {remedy}")
+        }
+        _ => format!("{text:?} is not an address; {remedy}"),
+    }
+}

@@ -1,0 +1,386 @@
+//! A connected client: every packet after CONNECT, and the answers.
+
+use super::detach::WillFate;
+use super::outbound::Outbound;
+use super::route::RouteMemory;
+use super::sessions::{ConnectionId, SessionCell};
+use super::{Hub, Published, Wakes};
+use crate::config::mqtt::RefusedPublish;
+use crate::policy::{DecisionMemory, Denied, Permit, Principal};
+use crate::protocol::topic::TopicNameBuf;
+use crate::protocol::{
+    Ack, Disconnect, Packet, PacketId, Properties, Publish, QoS, ReasonCode, SubAck, Subscribe, TopicName, UnsubAck,
+    Unsubscribe, Version,
+};
+use crate::session::{Arrival, Expiry, Moment, Publication, SessionId, Terms, TooManyUnreleased, WriterId};
+use crate::telemetry::metrics::METRICS;
+use crate::telemetry::sampled::Sampled;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One client's side of the hub, owned by its connection task. Dropping it without [`Client::end`] counts as a
+/// lost connection with the will deferred: a bug costs one connection, and no false will.
+#[derive(Debug)]
+pub struct Client {
+    hub: Arc<Hub>,
+    cell: Arc<SessionCell>,
+    connection: ConnectionId,
+    writer: WriterId,
+    principal: Arc<Principal>,
+    terms: Terms,
+    outbound: Arc<Outbound>,
+    expiry: Expiry,
+    decisions: DecisionMemory,
+    routes: RouteMemory,
+    /// Topic aliases of the client, by number less one.
+    aliases: Vec<Option<TopicNameBuf>>,
+    goodbye: Goodbye,
+}
+
+/// How the client left, as far as it said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goodbye {
+    Silent,
+    /// DISCONNECT 0x00: no will.
+    Normal,
+    /// DISCONNECT with another code: the will stands.
+    WithWill,
+    Ended,
+}
+
+/// The connection must be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The client said goodbye.
+    ByClient,
+    /// The client did something it must not; a 5.0 client gets DISCONNECT with this code.
+    Fault(ReasonCode, &'static str),
+}
+
+impl Client {
+    #[allow(clippy::too_many_arguments, reason = "the facts of one CONNECT, each once")]
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        cell: Arc<SessionCell>,
+        connection: ConnectionId,
+        principal: Arc<Principal>,
+        terms: Terms,
+        outbound: &Arc<Outbound>,
+        expiry: Expiry,
+    ) -> Self {
+        Self {
+            hub,
+            cell,
+            connection,
+            writer: WriterId::Client(Arc::clone(&principal)),
+            principal,
+            terms,
+            outbound: Arc::clone(outbound),
+            expiry,
+            decisions: DecisionMemory::default(),
+            routes: RouteMemory::default(),
+            aliases: Vec::new(),
+            goodbye: Goodbye::Silent,
+        }
+    }
+
+    /// The version the client speaks.
+    pub fn version(&self) -> Version {
+        self.terms.version
+    }
+
+    /// Who it is, for logs.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Serves one packet; answers go to the client's outbound.
+    ///
+    /// # Errors
+    /// [`Closed`] ends the connection: send what it says, then [`Client::end`].
+    pub fn handle(&mut self, packet: Packet<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        match packet {
+            Packet::Publish(publish) => self.publish(&publish, now, wakes),
+            Packet::PubAck(ack) => {
+                self.cell.lock().session.acknowledge(ack.packet_id);
+                self.pull(now, wakes);
+                Ok(())
+            }
+            Packet::PubRec(ack) => {
+                self.received(&ack, now, wakes);
+                Ok(())
+            }
+            Packet::PubRel(ack) => {
+                self.released(&ack, wakes);
+                Ok(())
+            }
+            Packet::PubComp(ack) => {
+                self.cell.lock().session.complete(ack.packet_id);
+                self.pull(now, wakes);
+                Ok(())
+            }
+            Packet::Subscribe(subscribe) => self.subscribe(&subscribe, now, wakes),
+            Packet::Unsubscribe(unsubscribe) => {
+                self.unsubscribe(&unsubscribe, wakes);
+                Ok(())
+            }
+            Packet::PingReq => {
+                self.answer(&Packet::PingResp, wakes);
+                Ok(())
+            }
+            Packet::Disconnect(disconnect) => Err(self.disconnected(&disconnect)),
+            Packet::Connect(_) => Err(Closed::Fault(ReasonCode::ProtocolError, "a second CONNECT")),
+            Packet::Auth(_) => Err(Closed::Fault(ReasonCode::ProtocolError, "AUTH without an authentication method")),
+            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
+                Err(Closed::Fault(ReasonCode::ProtocolError, "a packet that only servers send"))
+            }
+        }
+    }
+
+    /// Fills the outbound with what the session holds back: call it when the outbound has been written.
+    pub fn pull(&self, now: Moment, wakes: &mut Wakes) {
+        let mut state = self.cell.lock();
+        if state.link_of(self.connection).is_some() {
+            self.hub.pump(&mut state, now, wakes);
+        }
+    }
+
+    /// Gives memory back while the connection is idle.
+    pub fn rest(&mut self) {
+        self.routes.clear();
+    }
+
+    /// The connection is over.
+    pub fn end(mut self, now: Moment, wakes: &mut Wakes) {
+        let fate = match self.goodbye {
+            Goodbye::Normal => WillFate::Discard,
+            Goodbye::Silent | Goodbye::WithWill | Goodbye::Ended => WillFate::Keep,
+        };
+        self.goodbye = Goodbye::Ended;
+        self.hub.detach(&self.cell, self.connection, fate, now, wakes);
+    }
+
+    /// The connection ends because the broker stops: its will is neither fired nor kept.
+    pub fn abandon(mut self, now: Moment, wakes: &mut Wakes) {
+        self.goodbye = Goodbye::Ended;
+        self.hub.detach(&self.cell, self.connection, WillFate::Defer, now, wakes);
+    }
+
+    fn publish(&mut self, publish: &Publish<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        METRICS.messages_received.increment();
+        // The alias table lends the topic while the rest of the client is used.
+        let aliases = std::mem::take(&mut self.aliases);
+        let mut aliases = aliases;
+        let result = match resolve(&mut aliases, self.hub.mqtt().topic_alias_maximum, publish) {
+            Ok(topic) if self.hub.is_out_of_bounds(topic.as_str()) => {
+                Err(Closed::Fault(ReasonCode::TopicNameInvalid, "a topic beyond limits.topic_bytes or topic_levels"))
+            }
+            Ok(topic) => self.publish_to(topic, publish, now, wakes),
+            Err(closed) => Err(closed),
+        };
+        self.aliases = aliases;
+        result
+    }
+
+    fn publish_to(
+        &mut self,
+        topic: TopicName<'_>,
+        publish: &Publish<'_>,
+        now: Moment,
+        wakes: &mut Wakes,
+    ) -> Result<(), Closed> {
+        if let (QoS::ExactlyOnce, Some(id)) = (publish.qos, publish.packet_id)
+            && self.arrive(id)? == Arrival::Repeated
+        {
+            self.acknowledge(QoS::ExactlyOnce, id, ReasonCode::Success, wakes);
+            return Ok(());
+        }
+        let policy = self.hub.policy.load();
+        let judged = self.decisions.authorize_publish(&policy, &self.principal, topic, publish.qos, publish.retain);
+        drop(policy);
+        let reason = match judged {
+            Ok(permit) => self.route(permit, publish, now, wakes),
+            Err(denied) => {
+                METRICS.publishes_denied.increment();
+                log_denied(&self.principal, "publish", topic.as_str(), denied);
+                ReasonCode::NotAuthorized
+            }
+        };
+        self.conclude(publish, reason, wakes)
+    }
+
+    /// Registers a QoS 2 packet id.
+    fn arrive(&self, id: PacketId) -> Result<Arrival, Closed> {
+        let maximum = usize::from(self.hub.mqtt().receive_maximum).min(self.hub.limits().unreleased_ids);
+        self.cell.lock().session.incoming.arrive(id, maximum).map_err(|TooManyUnreleased| {
+            Closed::Fault(ReasonCode::ReceiveMaximumExceeded, "more QoS 2 publications than mqtt.receive_maximum")
+        })
+    }
+
+    fn route(&mut self, permit: Permit<'_>, publish: &Publish<'_>, now: Moment, wakes: &mut Wakes) -> ReasonCode {
+        let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+        let expires = publish.properties.message_expiry_interval().map(|interval| now.after(seconds(interval)));
+        let publication = Publication::new(
+            permit,
+            publish.payload,
+            publish.properties,
+            &self.writer,
+            Some(self.session_id()),
+            expires,
+        );
+        match self.hub.publish(&publication, Some(&mut self.routes), now, wakes) {
+            Published::Taken { receivers: 0 } => ReasonCode::NoMatchingSubscribers,
+            Published::Taken { .. } => ReasonCode::Success,
+            Published::OverQuota => ReasonCode::QuotaExceeded,
+        }
+    }
+
+    /// Tells the publisher what became of its message, as far as its version can be told.
+    fn conclude(&self, publish: &Publish<'_>, reason: ReasonCode, wakes: &mut Wakes) -> Result<(), Closed> {
+        let Some(id) = publish.packet_id else { return Ok(()) };
+        if reason.is_error() && publish.qos == QoS::ExactlyOnce && self.terms.version == Version::V5 {
+            // PUBREC with an error ends the exchange; the id is free again (section 4.3.3).
+            self.cell.lock().session.incoming.release(id);
+        }
+        match (self.terms.version, reason) {
+            (Version::V5, _) => {}
+            (Version::V3_1 | Version::V3_1_1, ReasonCode::QuotaExceeded) => {
+                self.cell.lock().session.incoming.release(id);
+                return Err(Closed::Fault(reason, "a bound was reached: the message was not taken, send it again"));
+            }
+            (Version::V3_1 | Version::V3_1_1, ReasonCode::NotAuthorized)
+                if self.hub.mqtt().refused_publish == RefusedPublish::Close =>
+            {
+                return Err(Closed::Fault(reason, "a denied publish (mqtt.refused_publish = \"close\")"));
+            }
+            (Version::V3_1 | Version::V3_1_1, _) => {}
+        }
+        self.acknowledge(publish.qos, id, reason, wakes);
+        Ok(())
+    }
+
+    fn acknowledge(&self, qos: QoS, packet_id: PacketId, reason: ReasonCode, wakes: &mut Wakes) {
+        let ack = Ack { packet_id, reason, properties: Properties::default() };
+        match qos {
+            QoS::AtMostOnce => {}
+            QoS::AtLeastOnce => self.answer(&Packet::PubAck(ack), wakes),
+            QoS::ExactlyOnce => self.answer(&Packet::PubRec(ack), wakes),
+        }
+    }
+
+    fn received(&self, ack: &Ack<'_>, now: Moment, wakes: &mut Wakes) {
+        let reason = self.cell.lock().session.receive(ack.packet_id, ack.reason);
+        match reason {
+            Some(reason) => {
+                let release = Ack { packet_id: ack.packet_id, reason, properties: Properties::default() };
+                self.answer(&Packet::PubRel(release), wakes);
+            }
+            None => self.pull(now, wakes),
+        }
+    }
+
+    /// PUBREL frees the id and routes nothing: the message went out with its PUBLISH.
+    fn released(&self, ack: &Ack<'_>, wakes: &mut Wakes) {
+        let reason = match self.cell.lock().session.incoming.release(ack.packet_id) {
+            true => ReasonCode::Success,
+            false => ReasonCode::PacketIdentifierNotFound,
+        };
+        let complete = Ack { packet_id: ack.packet_id, reason, properties: Properties::default() };
+        self.answer(&Packet::PubComp(complete), wakes);
+    }
+
+    fn subscribe(&self, subscribe: &Subscribe<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        let mut state = self.cell.lock();
+        if state.link_of(self.connection).is_none() {
+            return Err(Closed::Fault(ReasonCode::SessionTakenOver, "the session was taken over"));
+        }
+        let reasons = self.hub.subscribe(&self.cell, &mut state, subscribe);
+        let answer = SubAck { packet_id: subscribe.packet_id, properties: Properties::default(), reasons };
+        self.answer(&Packet::SubAck(answer), wakes);
+        self.hub.pump(&mut state, now, wakes);
+        Ok(())
+    }
+
+    fn unsubscribe(&self, unsubscribe: &Unsubscribe<'_>, wakes: &mut Wakes) {
+        let mut state = self.cell.lock();
+        let reasons = self.hub.unsubscribe(&self.cell, &mut state, &unsubscribe.filters);
+        let answer = UnsubAck { packet_id: unsubscribe.packet_id, properties: Properties::default(), reasons };
+        self.answer(&Packet::UnsubAck(answer), wakes);
+    }
+
+    fn disconnected(&mut self, disconnect: &Disconnect<'_>) -> Closed {
+        if let Some(seconds) = disconnect.properties.session_expiry_interval() {
+            if self.expiry == Expiry::WithConnection && seconds > 0 {
+                // [MQTT-3.14.2-2] and section 3.14.2.2.2.
+                return Closed::Fault(ReasonCode::ProtocolError, "a session expiry that CONNECT had set to 0");
+            }
+            let expiry = Expiry::from_interval(seconds, self.hub.mqtt().maximum_session_expiry);
+            let mut state = self.cell.lock();
+            if state.link_of(self.connection).is_some() {
+                state.session.expiry = expiry;
+            }
+        }
+        self.goodbye = match disconnect.reason {
+            ReasonCode::Success => Goodbye::Normal,
+            _ => Goodbye::WithWill,
+        };
+        Closed::ByClient
+    }
+
+    fn answer(&self, packet: &Packet<'_>, wakes: &mut Wakes) {
+        self.outbound.push(wakes, |outbox| packet.encode(self.terms.version, outbox.frames()));
+    }
+
+    fn session_id(&self) -> SessionId {
+        self.cell.id
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if self.goodbye != Goodbye::Ended {
+            let now = self.outbound.last_received();
+            self.hub.detach(&self.cell, self.connection, WillFate::Defer, now, &mut Wakes::default());
+        }
+    }
+}
+
+/// The topic of a PUBLISH, its alias looked up or learned (section 3.3.2.3.4).
+fn resolve<'a>(
+    aliases: &'a mut Vec<Option<TopicNameBuf>>,
+    maximum: u16,
+    publish: &Publish<'a>,
+) -> Result<TopicName<'a>, Closed> {
+    let Some(alias) = publish.properties.topic_alias() else {
+        return publish.topic.ok_or(Closed::Fault(ReasonCode::ProtocolError, "neither a topic nor an alias"));
+    };
+    if alias == 0 || alias > maximum {
+        return Err(Closed::Fault(ReasonCode::TopicAliasInvalid, "a topic alias beyond the announced maximum"));
+    }
+    let index = usize::from(alias) - 1;
+    if aliases.len() <= index {
+        aliases.resize(index + 1, None);
+    }
+    match (publish.topic, aliases.get_mut(index)) {
+        (Some(topic), Some(slot)) => {
+            *slot = Some(topic.to_buf());
+            Ok(topic)
+        }
+        (None, Some(Some(known))) => Ok(known.as_name()),
+        (_, _) => Err(Closed::Fault(ReasonCode::ProtocolError, "a topic alias that was never set")),
+    }
+}
+
+/// One line for a denial, with its rule; a storm of them is sampled.
+pub(super) fn log_denied(principal: &Principal, action: &'static str, topic: &str, denied: Denied) {
+    static SAMPLED: Sampled = Sampled::per_second(20);
+    let Some(suppressed) = SAMPLED.admit() else { return };
+    tracing::warn!(
+        device = %principal.key.name.escape_debug(),
+        client_id = %principal.client_id.escape_debug(),
+        action,
+        topic = %topic.escape_debug(),
+        suppressed,
+        "denied: {denied}"
+    );
+}

@@ -1,0 +1,294 @@
+//! CONNECT: from a certificate and a packet to a session with a connection, or a refusal with its reason.
+
+use super::deadlines::Deadline;
+use super::outbound::Outbound;
+use super::sessions::{ConnectionId, Link, SessionCell, SessionKey, State};
+use super::wills::Will;
+use super::{Client, Hub, Wakes};
+use crate::policy::{ChainFacts, DeviceKey, Identity, Permit, Policy, Principal};
+use crate::protocol::{ConnAck, Connect, Packet, PropertiesBuf, Property, ReasonCode, Version};
+use crate::session::{Expiry, Moment, Publication, Session, Terms, WriterId};
+use crate::telemetry::metrics::METRICS;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who a connection is, as its handshake proved.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'a> {
+    /// The leaf certificate's facts.
+    pub identity: &'a Identity,
+    /// The device.
+    pub key: &'a DeviceKey,
+    /// What later judgements need.
+    pub chain: &'a ChainFacts,
+}
+
+/// A CONNECT that is answered with a CONNACK and the end of the connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}")]
+pub struct ConnectRefused {
+    /// For the CONNACK.
+    pub reason: ReasonCode,
+    /// For the log.
+    pub cause: String,
+}
+
+/// A CONNECT that was found good, before its session is touched.
+struct Accepted {
+    principal: Arc<Principal>,
+    terms: Terms,
+    expiry: Expiry,
+    keep_alive: u16,
+    will: Option<Will>,
+    clean_start: bool,
+    assigned: bool,
+}
+
+impl Hub {
+    /// Admits a client, finds or makes its session and answers with CONNACK in `outbound`; packets follow through
+    /// the returned [`Client`].
+    ///
+    /// # Errors
+    /// The caller answers a refusal with [`ConnectRefused::packet`].
+    pub fn connect(
+        self: &Arc<Self>,
+        peer: Peer<'_>,
+        connect: &Connect<'_>,
+        outbound: &Arc<Outbound>,
+        now: Moment,
+        wakes: &mut Wakes,
+    ) -> Result<Client, ConnectRefused> {
+        let accepted = self.judge(peer, connect)?;
+        let connection = self.next_connection_id();
+        let key = SessionKey { device: peer.key.clone(), client_id: Arc::clone(&accepted.principal.client_id) };
+        let mut wills = Vec::new();
+        let cell = loop {
+            let (cell, present) = self.find_or_make(&key, &accepted)?;
+            let mut state = cell.lock();
+            if state.ended {
+                continue;
+            }
+            wills.extend(self.take_over(&mut state, accepted.clean_start, wakes));
+            // A session without expiry ended with the connection that was just taken over.
+            if present && (accepted.clean_start || state.session.expiry == Expiry::WithConnection) {
+                wills.extend(self.end_session(&cell, &mut state));
+                continue;
+            }
+            state.pending_will = None;
+            self.attach(&cell, &mut state, connection, &accepted, present, outbound, now, wakes);
+            drop(state);
+            break cell;
+        };
+        for will in wills {
+            self.fire(&will, now, wakes);
+        }
+        METRICS.clients_connected.increment();
+        Ok(Client::new(
+            Arc::clone(self),
+            cell,
+            connection,
+            accepted.principal,
+            accepted.terms,
+            outbound,
+            accepted.expiry,
+        ))
+    }
+
+    fn find_or_make(&self, key: &SessionKey, accepted: &Accepted) -> Result<(Arc<SessionCell>, bool), ConnectRefused> {
+        if let Some(cell) = self.sessions.find(key) {
+            return Ok((cell, true));
+        }
+        let session = Session::new(self.next_session_id(), Arc::clone(&accepted.principal), accepted.expiry);
+        let cell = SessionCell::new(key.clone(), session);
+        match self.sessions.insert(&cell, self.limits.sessions_per_device) {
+            Ok(None) => Ok((cell, false)),
+            Ok(Some(existing)) => Ok((existing, true)),
+            Err(_) => Err(ConnectRefused {
+                reason: ReasonCode::QuotaExceeded,
+                cause: format!(
+                    "the device has {} sessions, the most it may have (limits.sessions_per_device)",
+                    self.limits.sessions_per_device
+                ),
+            }),
+        }
+    }
+
+    /// Ends the session's present connection, if it has one `[MQTT-3.1.4-3]`. Its will is due at once, unless it
+    /// has a delay that the new connection interrupts by going on with the session.
+    fn take_over(&self, state: &mut State, clean_start: bool, wakes: &mut Wakes) -> Option<Will> {
+        let link = state.link.take()?;
+        link.outbound.close(link.version, ReasonCode::SessionTakenOver, wakes);
+        state.session.disconnect();
+        METRICS.clients_connected.decrement();
+        let goes_on = !clean_start && state.session.expiry != Expiry::WithConnection;
+        link.will.filter(|will| will.delay.is_zero() || !goes_on)
+    }
+
+    /// CONNACK first, then whatever the session holds.
+    #[allow(clippy::too_many_arguments, reason = "the facts of one CONNECT, each once")]
+    fn attach(
+        &self,
+        cell: &Arc<SessionCell>,
+        state: &mut State,
+        connection: ConnectionId,
+        accepted: &Accepted,
+        present: bool,
+        outbound: &Arc<Outbound>,
+        now: Moment,
+        wakes: &mut Wakes,
+    ) {
+        let mut properties = PropertiesBuf::default();
+        self.announce(accepted, &mut properties);
+        let acknowledgement =
+            ConnAck { session_present: present, reason: ReasonCode::Success, properties: properties.as_properties() };
+        outbound.push(wakes, |outbox| {
+            Packet::ConnAck(acknowledgement).encode(accepted.terms.version, outbox.frames());
+        });
+        let silence = self.silence(accepted);
+        state.session.connect(Arc::clone(&accepted.principal), accepted.terms);
+        state.session.expiry = accepted.expiry;
+        state.last_connection = connection;
+        state.link = Some(Link {
+            connection,
+            outbound: Arc::clone(outbound),
+            version: accepted.terms.version,
+            will: accepted.will.clone(),
+            silence,
+        });
+        if let Some(silence) = silence {
+            outbound.touch(now);
+            self.deadlines.add(now.after(silence), Deadline::KeepAlive, cell, connection);
+        }
+        self.pump(state, now, wakes);
+    }
+
+    /// One and a half times the keep alive in force.
+    fn silence(&self, accepted: &Accepted) -> Option<Duration> {
+        let seconds = match (self.mqtt.server_keep_alive, accepted.terms.version) {
+            (Some(seconds), Version::V5) => seconds,
+            _ => accepted.keep_alive,
+        };
+        (seconds > 0).then(|| Duration::from_millis(u64::from(seconds) * 1500))
+    }
+
+    /// What a 5.0 client must know of the server (section 3.2.2.3).
+    fn announce(&self, accepted: &Accepted, properties: &mut PropertiesBuf) {
+        if accepted.terms.version != Version::V5 {
+            return;
+        }
+        properties.push(Property::SessionExpiryInterval(accepted.expiry.seconds()));
+        properties.push(Property::ReceiveMaximum(self.mqtt.receive_maximum));
+        properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
+        properties.push(Property::TopicAliasMaximum(self.mqtt.topic_alias_maximum));
+        if accepted.assigned {
+            properties.push(Property::AssignedClientIdentifier(&accepted.principal.client_id));
+        }
+        if let Some(seconds) = self.mqtt.server_keep_alive {
+            properties.push(Property::ServerKeepAlive(seconds));
+        }
+    }
+
+    /// Everything that can refuse a CONNECT, before any session is touched.
+    fn judge(&self, peer: Peer<'_>, connect: &Connect<'_>) -> Result<Accepted, ConnectRefused> {
+        if connect.properties.authentication_method().is_some() {
+            return Err(ConnectRefused {
+                reason: ReasonCode::BadAuthenticationMethod,
+                cause: "enhanced authentication is not offered: the certificate is the authentication".to_owned(),
+            });
+        }
+        let (client_id, assigned) = self.client_id(connect)?;
+        let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id));
+        let policy = self.policy();
+        policy
+            .admit(&principal, &peer.chain.leaf_sha256)
+            .map_err(|refusal| ConnectRefused { reason: ReasonCode::NotAuthorized, cause: refusal.to_string() })?;
+        Ok(Accepted {
+            terms: terms(connect),
+            expiry: self.expiry(connect),
+            keep_alive: connect.keep_alive,
+            will: self.judge_will(connect, &principal, &policy)?,
+            clean_start: connect.clean_start,
+            principal,
+            assigned,
+        })
+    }
+
+    fn client_id(&self, connect: &Connect<'_>) -> Result<(Arc<str>, bool), ConnectRefused> {
+        let refuse =
+            |cause: &str| ConnectRefused { reason: ReasonCode::ClientIdentifierNotValid, cause: cause.to_owned() };
+        match (connect.client_id.is_empty(), connect.version) {
+            (false, _) if connect.client_id.len() > self.limits.client_id_bytes => {
+                Err(refuse("the client id is longer than limits.client_id_bytes"))
+            }
+            (false, _) => Ok((Arc::from(connect.client_id), false)),
+            (true, Version::V3_1) => Err(refuse("MQTT 3.1 wants a client id")),
+            (true, Version::V3_1_1) if !connect.clean_start => Err(refuse("an empty client id wants a clean session")),
+            (true, Version::V3_1_1 | Version::V5) => Ok((self.assign_client_id(), true)),
+        }
+    }
+
+    /// Unguessable, though a session key holds the device as well: nobody else could use it.
+    fn assign_client_id(&self) -> Arc<str> {
+        use std::hash::{BuildHasher, Hasher};
+        let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+        hasher.write_u64(self.next_id());
+        Arc::from(format!("auto-{:016x}", hasher.finish()))
+    }
+
+    fn expiry(&self, connect: &Connect<'_>) -> Expiry {
+        match (connect.version, connect.clean_start) {
+            (Version::V5, _) => Expiry::from_interval(
+                connect.properties.session_expiry_interval().unwrap_or(0),
+                self.mqtt.maximum_session_expiry,
+            ),
+            (Version::V3_1 | Version::V3_1_1, true) => Expiry::WithConnection,
+            (Version::V3_1 | Version::V3_1_1, false) => Expiry::After(self.mqtt.maximum_session_expiry),
+        }
+    }
+
+    /// A will is a publication: judged now, so that nobody leaves one behind that may never be published.
+    fn judge_will(
+        &self,
+        connect: &Connect<'_>,
+        principal: &Arc<Principal>,
+        policy: &Policy,
+    ) -> Result<Option<Will>, ConnectRefused> {
+        let Some(will) = &connect.will else { return Ok(None) };
+        if self.is_out_of_bounds(will.topic.as_str()) {
+            return Err(ConnectRefused {
+                reason: ReasonCode::TopicNameInvalid,
+                cause: "the will's topic is beyond limits.topic_bytes or limits.topic_levels".to_owned(),
+            });
+        }
+        let permit: Permit<'_> =
+            policy.authorize_publish(principal, will.topic, will.qos, will.retain).map_err(|denied| {
+                ConnectRefused {
+                    reason: ReasonCode::NotAuthorized,
+                    cause: format!("the will may not be published to {}: {denied}", will.topic.as_str().escape_debug()),
+                }
+            })?;
+        let writer = WriterId::Client(Arc::clone(principal));
+        let publication = Publication::new(permit, will.payload, will.properties, &writer, None, None);
+        let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
+        Ok(Some(Will {
+            message: Arc::clone(publication.message()),
+            delay: will.properties.will_delay_interval().map(seconds).unwrap_or_default(),
+            expiry: will.properties.message_expiry_interval().map(seconds),
+        }))
+    }
+}
+
+impl ConnectRefused {
+    /// The CONNACK for a client of `version`.
+    pub fn packet(&self) -> Packet<'static> {
+        Packet::ConnAck(ConnAck::refusal(self.reason))
+    }
+}
+
+fn terms(connect: &Connect<'_>) -> Terms {
+    Terms {
+        version: connect.version,
+        receive_maximum: connect.properties.receive_maximum().unwrap_or(u16::MAX),
+        maximum_packet_size: connect.properties.maximum_packet_size().unwrap_or(u32::MAX),
+    }
+}

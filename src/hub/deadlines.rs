@@ -1,0 +1,130 @@
+//! What is due when: keep alive, session expiry, will delay. One heap; an idle connection costs one entry and no
+//! wake-up of its own.
+
+use super::sessions::{ConnectionId, SessionCell};
+use super::{Hub, Wakes};
+use crate::protocol::ReasonCode;
+use crate::session::Moment;
+use parking_lot::Mutex;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Weak};
+
+/// Deadlines handled before the lock is given up once.
+const SLICE: usize = 256;
+
+/// Everything that time alone brings about.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    heap: Mutex<BinaryHeap<Reverse<Due>>>,
+}
+
+/// What is to be looked at. Whether it still holds is judged then: a connection that has come or gone since makes
+/// it void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deadline {
+    KeepAlive,
+    SessionExpiry,
+    Will,
+}
+
+#[derive(Debug)]
+struct Due {
+    at: Moment,
+    deadline: Deadline,
+    cell: Weak<SessionCell>,
+    connection: ConnectionId,
+}
+
+impl Deadlines {
+    pub(super) fn add(&self, at: Moment, deadline: Deadline, cell: &Arc<SessionCell>, connection: ConnectionId) {
+        self.heap.lock().push(Reverse(Due { at, deadline, cell: Arc::downgrade(cell), connection }));
+    }
+
+    fn take_due(&self, now: Moment) -> Vec<Due> {
+        let mut heap = self.heap.lock();
+        let mut due = Vec::new();
+        while due.len() < SLICE && heap.peek().is_some_and(|Reverse(next)| next.at <= now) {
+            due.extend(heap.pop().map(|Reverse(next)| next));
+        }
+        due
+    }
+}
+
+impl Hub {
+    /// Does what is due at `now`. Call it every tenth of a second or so.
+    pub fn tick(self: &Arc<Self>, now: Moment, wakes: &mut Wakes) {
+        loop {
+            let due = self.deadlines.take_due(now);
+            if due.is_empty() {
+                return;
+            }
+            for Due { deadline, cell, connection, .. } in due {
+                let Some(cell) = cell.upgrade() else { continue };
+                match deadline {
+                    Deadline::KeepAlive => self.judge_silence(&cell, connection, now, wakes),
+                    Deadline::SessionExpiry => self.expire_session(&cell, connection, now, wakes),
+                    Deadline::Will => self.release_will(&cell, connection, now, wakes),
+                }
+            }
+        }
+    }
+
+    /// Closes a connection that was silent for one and a half times its keep alive `[MQTT-3.1.2-22]`, or looks
+    /// again when that could next be so.
+    fn judge_silence(&self, cell: &Arc<SessionCell>, connection: ConnectionId, now: Moment, wakes: &mut Wakes) {
+        let mut state = cell.lock();
+        let Some(link) = state.link_of(connection) else { return };
+        let Some(silence) = link.silence else { return };
+        let limit = link.outbound.last_received().after(silence);
+        if limit <= now {
+            link.outbound.close(link.version, ReasonCode::KeepAliveTimeout, wakes);
+        } else {
+            self.deadlines.add(limit, Deadline::KeepAlive, cell, connection);
+        }
+    }
+
+    fn expire_session(&self, cell: &Arc<SessionCell>, connection: ConnectionId, now: Moment, wakes: &mut Wakes) {
+        let mut state = cell.lock();
+        if state.link.is_some() || state.last_connection != connection || state.ended {
+            return;
+        }
+        let will = self.end_session(cell, &mut state);
+        drop(state);
+        if let Some(will) = will {
+            self.fire(&will, now, wakes);
+        }
+    }
+
+    fn release_will(&self, cell: &Arc<SessionCell>, connection: ConnectionId, now: Moment, wakes: &mut Wakes) {
+        let mut state = cell.lock();
+        if state.link.is_some() || state.last_connection != connection {
+            return;
+        }
+        let will = state.pending_will.take();
+        drop(state);
+        if let Some(will) = will {
+            self.fire(&will, now, wakes);
+        }
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.at.cmp(&other.at)
+    }
+}

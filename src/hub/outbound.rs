@@ -1,0 +1,162 @@
+//! The way from the hub to a connection task: a bounded outbox, and one wake-up for a batch.
+
+use crate::protocol::{Disconnect, Packet, Properties, ReasonCode, Version};
+use crate::session::{Moment, Outbox};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+
+/// Shared by a connection task, which empties it, and by everyone who has something for the client.
+#[derive(Debug)]
+pub struct Outbound {
+    inner: Mutex<Inner>,
+    /// When the connection last received a packet; keep alive is judged on it.
+    last_received: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    outbox: Outbox,
+    waker: Option<Waker>,
+    /// The task runs or has been woken: it will look here by itself.
+    awake: bool,
+    closing: Option<ReasonCode>,
+}
+
+/// What a connection task finds when it looks.
+#[derive(Debug)]
+pub struct Taken {
+    /// The payload that follows the frames.
+    pub large: Option<Bytes>,
+    /// The session waits for room: call [`super::Client::pull`] when the frames are written.
+    pub starved: bool,
+    /// Close once everything is written; a DISCONNECT is among the frames where the client may get one.
+    pub closing: Option<ReasonCode>,
+}
+
+/// Connections to wake at the end of a batch, each once.
+#[derive(Debug, Default)]
+pub struct Wakes {
+    outbounds: Vec<Arc<Outbound>>,
+}
+
+impl Outbound {
+    /// An outbound of at most `limit` bytes of waiting plaintext. Its task counts as awake.
+    pub fn new(limit: usize, now: Moment) -> Arc<Self> {
+        let inner = Inner { outbox: Outbox::new(limit), waker: None, awake: true, closing: None };
+        Arc::new(Self { inner: Mutex::new(inner), last_received: AtomicU64::new(now.0) })
+    }
+
+    /// Notes that the client sent a packet.
+    pub fn touch(&self, now: Moment) {
+        self.last_received.store(now.0, Ordering::Relaxed);
+    }
+
+    /// When the client last sent a packet.
+    pub fn last_received(&self) -> Moment {
+        Moment(self.last_received.load(Ordering::Relaxed))
+    }
+
+    /// Hands the outbox to `fill`; the task is woken with the batch, if it sleeps.
+    pub fn push<T>(self: &Arc<Self>, wakes: &mut Wakes, fill: impl FnOnce(&mut Outbox) -> T) -> T {
+        let mut inner = self.inner.lock();
+        let result = fill(&mut inner.outbox);
+        if !inner.awake && (!inner.outbox.is_empty() || inner.closing.is_some()) {
+            inner.awake = true;
+            wakes.outbounds.push(Arc::clone(self));
+        }
+        result
+    }
+
+    /// Ends the connection: what waits is cut, a 5.0 client gets DISCONNECT with `reason`. The first reason stays.
+    pub fn close(self: &Arc<Self>, version: Version, reason: ReasonCode, wakes: &mut Wakes) {
+        let disconnect = Packet::Disconnect(Disconnect { reason, properties: Properties::default() });
+        // Before 5.0 a server has no words for goodbye.
+        self.close_with((version == Version::V5).then_some(&disconnect), version, reason, wakes);
+    }
+
+    /// Ends the connection with `packet` as the last word.
+    pub fn close_with(
+        self: &Arc<Self>,
+        packet: Option<&Packet<'_>>,
+        version: Version,
+        reason: ReasonCode,
+        wakes: &mut Wakes,
+    ) {
+        let mut inner = self.inner.lock();
+        if inner.closing.is_some() {
+            return;
+        }
+        inner.outbox.clear();
+        inner.closing = Some(reason);
+        if let Some(packet) = packet {
+            packet.encode(version, inner.outbox.frames());
+        }
+        // Even a task that waits for its socket: nothing waits for a stalled reader.
+        inner.awake = true;
+        wakes.outbounds.push(Arc::clone(self));
+    }
+
+    /// Whether [`Outbound::close`] was called.
+    pub fn is_closing(&self) -> bool {
+        self.inner.lock().closing.is_some()
+    }
+
+    /// Whether the client should not be read from until some of what waits is written.
+    pub fn is_full(&self) -> bool {
+        self.inner.lock().outbox.is_full()
+    }
+
+    /// Moves what waits into `buffer`.
+    pub fn take(&self, buffer: &mut Vec<u8>) -> Taken {
+        let mut inner = self.inner.lock();
+        let large = inner.outbox.take(buffer);
+        Taken { large, starved: inner.outbox.take_starved(), closing: inner.closing }
+    }
+
+    /// The task goes to sleep until there is something to write; says whether it may, or something waits already.
+    pub fn sleep(&self, waker: &Waker) -> bool {
+        let mut inner = self.inner.lock();
+        inner.register(waker);
+        if !inner.outbox.is_empty() || inner.outbox.is_starved() || inner.closing.is_some() {
+            return false;
+        }
+        inner.outbox.shrink();
+        inner.awake = false;
+        true
+    }
+
+    /// The task waits for its socket to take more: only [`Outbound::close`] need wake it.
+    pub fn stall(&self, waker: &Waker) {
+        self.inner.lock().register(waker);
+    }
+}
+
+impl Inner {
+    fn register(&mut self, waker: &Waker) {
+        match &self.waker {
+            Some(known) if known.will_wake(waker) => {}
+            _ => self.waker = Some(waker.clone()),
+        }
+    }
+}
+
+impl Wakes {
+    /// Wakes every connection of the batch.
+    pub fn wake(&mut self) {
+        for outbound in self.outbounds.drain(..) {
+            let waker = outbound.inner.lock().waker.clone();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Drop for Wakes {
+    fn drop(&mut self) {
+        self.wake();
+    }
+}

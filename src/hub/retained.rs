@@ -1,0 +1,178 @@
+//! Retained messages: one per topic, read by cursor so that a new subscriber never makes the broker collect them.
+
+use crate::policy::Policy;
+use crate::protocol::topic::{Level, TopicNameBuf};
+use crate::protocol::{TopicFilter, TopicName};
+use crate::session::{Message, Moment, SubscriptionId, WriterId};
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many topics one step of a cursor looks at, so that the lock is never held long.
+const STEP: usize = 256;
+
+/// All retained messages, in the order of their topics.
+#[derive(Debug)]
+pub(super) struct RetainedMessages {
+    topics: RwLock<Topics>,
+    maximum_messages: usize,
+    maximum_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Topics {
+    by_name: BTreeMap<TopicNameBuf, Retained>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Retained {
+    message: Arc<Message>,
+    /// The epoch in which its writer's right was last found good.
+    judged: AtomicU64,
+}
+
+/// Where one new subscription stands in reading the retained messages.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    pub(super) subscription: SubscriptionId,
+    pub(super) filter: TopicFilter,
+    after: Option<TopicNameBuf>,
+}
+
+/// What one step of a cursor found.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) found: Vec<Arc<Message>>,
+    /// Where to go on when `found` has been delivered; `None`: the end.
+    next: Option<TopicNameBuf>,
+}
+
+/// A bound of the retained store was reached.
+#[derive(Debug)]
+pub(super) struct RetainedFull;
+
+impl RetainedMessages {
+    pub(super) fn new(maximum_messages: usize, maximum_bytes: usize) -> Self {
+        Self { topics: RwLock::default(), maximum_messages, maximum_bytes }
+    }
+
+    /// Number of retained messages.
+    pub(super) fn len(&self) -> usize {
+        self.topics.read().by_name.len()
+    }
+
+    /// Whether a message of `size` bytes for `topic` would fit.
+    pub(super) fn has_room(&self, topic: TopicName<'_>, size: usize) -> Result<(), RetainedFull> {
+        let topics = self.topics.read();
+        let replaced = topics.by_name.get(topic.as_str()).map(|retained| retained.message.size());
+        let messages = topics.by_name.len() + usize::from(replaced.is_none());
+        let bytes = topics.bytes - replaced.unwrap_or(0) + size;
+        match messages > self.maximum_messages || bytes > self.maximum_bytes {
+            true => Err(RetainedFull),
+            false => Ok(()),
+        }
+    }
+
+    /// Keeps `message` for its topic, judged in the epoch of `policy`.
+    pub(super) fn set(&self, message: &Arc<Message>, policy: &Policy) {
+        let retained = Retained { message: Arc::clone(message), judged: AtomicU64::new(policy.epoch().0) };
+        let mut topics = self.topics.write();
+        topics.bytes += message.size();
+        if let Some(replaced) = topics.by_name.insert(message.topic.clone(), retained) {
+            topics.bytes -= replaced.message.size();
+        }
+    }
+
+    /// Forgets the message of `topic`.
+    pub(super) fn clear(&self, topic: TopicName<'_>) {
+        let mut topics = self.topics.write();
+        if let Some(removed) = topics.by_name.remove(topic.as_str()) {
+            topics.bytes -= removed.message.size();
+        }
+    }
+
+    /// One step of a cursor: the next messages that match, have not expired and whose writer still has the right.
+    pub(super) fn step(&self, cursor: &Cursor, policy: &Policy, now: Moment) -> Step {
+        let prefix = literal_prefix(&cursor.filter);
+        let start = match &cursor.after {
+            Some(after) => Bound::Excluded(after.as_str()),
+            None => Bound::Included(prefix.as_str()),
+        };
+        let topics = self.topics.read();
+        let mut found = Vec::new();
+        let range = topics.by_name.range::<str, _>((start, Bound::Unbounded));
+        for (seen, (topic, retained)) in range.take_while(|(topic, _)| topic.as_str().starts_with(&prefix)).enumerate()
+        {
+            let due = cursor.filter.matches(topic.as_name())
+                && !retained.message.is_expired(now)
+                && retained.may_be_read(policy);
+            if due {
+                found.push(Arc::clone(&retained.message));
+            }
+            if seen + 1 == STEP {
+                return Step { found, next: Some(topic.clone()) };
+            }
+        }
+        Step { found, next: None }
+    }
+}
+
+impl Retained {
+    /// Whether its writer may still publish it.
+    fn may_be_read(&self, policy: &Policy) -> bool {
+        let epoch = policy.epoch().0;
+        if self.judged.load(Ordering::Relaxed) == epoch {
+            return true;
+        }
+        let message = &self.message;
+        let permitted = match &message.writer {
+            WriterId::Broker => true,
+            WriterId::Client(writer) => {
+                policy.authorize_publish(writer, message.topic.as_name(), message.qos, message.retain).is_ok()
+            }
+        };
+        if permitted {
+            self.judged.store(epoch, Ordering::Relaxed);
+        }
+        permitted
+    }
+}
+
+impl Cursor {
+    pub(super) fn new(subscription: SubscriptionId, filter: TopicFilter) -> Self {
+        Self { subscription, filter, after: None }
+    }
+
+    /// Goes on behind `message`.
+    pub(super) fn pass(&mut self, message: &Message) {
+        self.after = Some(message.topic.clone());
+    }
+
+    /// Goes on behind a step that was delivered whole; says whether the end is reached.
+    pub(super) fn advance(&mut self, step: Step) -> bool {
+        match step.next {
+            Some(next) => {
+                self.after = Some(next);
+                false
+            }
+            None => true,
+        }
+    }
+}
+
+/// The text that every topic matched by `filter` begins with: its literal levels, without the slash behind the
+/// last, because `a/#` matches `a`.
+fn literal_prefix(filter: &TopicFilter) -> String {
+    let mut prefix = String::new();
+    for (position, level) in filter.levels().enumerate() {
+        let Level::Literal(text) = level else { break };
+        if position > 0 {
+            prefix.push('/');
+        }
+        prefix.push_str(text);
+    }
+    prefix
+}

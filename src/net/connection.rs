@@ -1,0 +1,378 @@
+//! The connection task: one small future for the life of a connection after its handshake.
+
+use super::handshake::Established;
+use super::listener::Service;
+use super::reading::{Backlog, Consumed, Received};
+use super::stream::GuardedStream;
+use super::writing::Batch;
+use crate::hub::{Client, Closed, ConnectRefused, Outbound, Peer, Wakes};
+use crate::protocol::{ConnectError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect};
+use crate::telemetry::metrics::METRICS;
+use crate::telemetry::sampled::Sampled;
+use crate::tls::VerifiedClient;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::AsyncWrite;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
+
+/// Packets served before other connections of the worker get their turn.
+const PACKETS_PER_POLL: usize = 64;
+
+/// One connection from the end of its handshake to its close.
+pub(super) struct Connection {
+    stream: TlsStream<GuardedStream>,
+    service: Arc<Service>,
+    address: SocketAddr,
+    outbound: Arc<Outbound>,
+    backlog: Backlog,
+    batch: Batch,
+    stage: Stage,
+    /// Runs while the socket takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+enum Stage {
+    /// CONNECT has not come yet.
+    Expecting(Box<Expecting>),
+    /// CONNECT was accepted.
+    Serving(Box<Client>),
+    /// Nothing more is read.
+    Closing,
+}
+
+/// What a connection holds until its CONNECT.
+struct Expecting {
+    client: Arc<VerifiedClient>,
+    deadline: Pin<Box<Sleep>>,
+    _unauthenticated: OwnedSemaphorePermit,
+}
+
+/// Why a connection is over.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("closed by the client")]
+    ByClient,
+    #[error("closed by the broker: {0:?}")]
+    ByBroker(ReasonCode),
+    #[error("no CONNECT within limits.connect_timeout")]
+    NoConnect,
+    #[error("the client took nothing for limits.write_timeout")]
+    Stalled,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl Connection {
+    pub(super) fn new(established: Established, service: Arc<Service>) -> Self {
+        let Established { stream, client, address, permit, unauthenticated } = established;
+        let deadline = Box::pin(tokio::time::sleep(service.limits().connect_timeout));
+        let expecting = Expecting { client, deadline, _unauthenticated: unauthenticated };
+        Self {
+            outbound: Outbound::new(service.limits().outbound_bytes, service.now()),
+            stream,
+            service,
+            address,
+            backlog: Backlog::default(),
+            batch: Batch::default(),
+            stage: Stage::Expecting(Box::new(expecting)),
+            stalled: None,
+            _permit: permit,
+        }
+    }
+
+    /// Everything that can be done now.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Stage::Expecting(expecting) = &mut self.stage
+            && expecting.deadline.as_mut().poll(cx).is_ready()
+        {
+            METRICS.deadlines_missed.increment();
+            return Poll::Ready(End::NoConnect);
+        }
+        let mut budget = PACKETS_PER_POLL;
+        loop {
+            let written = match self.write(cx) {
+                Ok(written) => written,
+                Err(end) => return Poll::Ready(end),
+            };
+            if budget == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match self.read(cx, &mut budget) {
+                Poll::Ready(Ok(())) => continue,
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Pending => {}
+            }
+            match written {
+                Written::All if self.outbound.sleep(cx.waker()) => {
+                    self.batch.shrink();
+                    return Poll::Pending;
+                }
+                Written::All => {}
+                Written::Blocked => {
+                    self.outbound.stall(cx.waker());
+                    return self.watch_stall(cx);
+                }
+            }
+        }
+    }
+
+    /// Writes until the socket is full or nothing is left.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, End> {
+        loop {
+            match self.batch.write(&mut self.stream, cx)? {
+                Poll::Pending if self.outbound.is_closing() => return Err(End::Stalled),
+                Poll::Pending => return Ok(Written::Blocked),
+                Poll::Ready(()) => self.stalled = None,
+            }
+            let taken = self.batch.load(|buffer| self.outbound.take(buffer));
+            if taken.starved
+                && let Stage::Serving(client) = &self.stage
+            {
+                client.pull(self.service.now(), &mut Wakes::default());
+            }
+            if let Some(reason) = taken.closing {
+                // One attempt, not more: nothing waits for a stalled reader.
+                let _ = self.batch.write(&mut self.stream, cx)?;
+                return Err(End::ByBroker(reason));
+            }
+            if self.batch.is_done() && !taken.starved {
+                return Ok(Written::All);
+            }
+        }
+    }
+
+    /// Reads and serves one batch of packets. `Pending`: nothing there, or the client must first take its answers.
+    fn read(&mut self, cx: &mut Context<'_>, budget: &mut usize) -> Poll<Result<(), End>> {
+        if matches!(self.stage, Stage::Closing) || self.outbound.is_full() {
+            return Poll::Pending;
+        }
+        let Self { stream, service, address, outbound, backlog, stage, .. } = self;
+        let mut desk = Desk { service, address, outbound, stage, budget, wakes: Wakes::default() };
+        if backlog.is_ready() {
+            let mut result = Ok(());
+            backlog.consume(|bytes| desk.serve(bytes, &mut result));
+            return Poll::Ready(result);
+        }
+        let mut result = Ok(());
+        match backlog.read(stream, cx, |bytes| desk.serve(bytes, &mut result)) {
+            Poll::Ready(Ok(Received::Bytes)) => Poll::Ready(result),
+            Poll::Ready(Ok(Received::End)) => Poll::Ready(Err(End::ByClient)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// A socket that takes nothing for too long is given up.
+    fn watch_stall(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let timeout = self.service.limits().write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        stalled.as_mut().poll(cx).map(|()| End::Stalled)
+    }
+
+    fn finish(&mut self, end: &End) {
+        let address = self.address;
+        match std::mem::replace(&mut self.stage, Stage::Closing) {
+            Stage::Serving(client) => {
+                tracing::info!(
+                    %address,
+                    device = %client.principal().key.name.escape_debug(),
+                    client_id = %client.principal().client_id.escape_debug(),
+                    "disconnected: {end}"
+                );
+                let mut wakes = Wakes::default();
+                match end {
+                    End::ByBroker(ReasonCode::ServerShuttingDown) => client.abandon(self.service.now(), &mut wakes),
+                    _ => client.end(self.service.now(), &mut wakes),
+                }
+            }
+            Stage::Expecting(expecting) => {
+                static SAMPLED: Sampled = Sampled::per_second(20);
+                if let Some(suppressed) = SAMPLED.admit() {
+                    let device = expecting.client.key.name.escape_debug();
+                    tracing::info!(%address, %device, suppressed, "closed before CONNECT: {end}");
+                }
+            }
+            Stage::Closing => {}
+        }
+    }
+}
+
+enum Written {
+    All,
+    Blocked,
+}
+
+impl Future for Connection {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        match this.advance(cx) {
+            Poll::Ready(end) => {
+                this.finish(&end);
+                // close_notify, as far as the socket takes it at once.
+                let _ = Pin::new(&mut this.stream).poll_shutdown(cx);
+                Poll::Ready(())
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Where packets are served: the parts of a connection that they touch.
+struct Desk<'c> {
+    service: &'c Arc<Service>,
+    address: &'c SocketAddr,
+    outbound: &'c Arc<Outbound>,
+    stage: &'c mut Stage,
+    budget: &'c mut usize,
+    /// Woken once, at the end of the batch.
+    wakes: Wakes,
+}
+
+impl Desk<'_> {
+    /// Serves whole packets from the front of `bytes`, as far as the budget and the outbound go.
+    fn serve(&mut self, bytes: &[u8], result: &mut Result<(), End>) -> Consumed {
+        let now = self.service.now();
+        self.outbound.touch(now);
+        let mut done = 0;
+        while *self.budget > 0 && !self.outbound.is_full() {
+            let rest = bytes.get(done..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            let served = match self.stage {
+                Stage::Expecting(_) => self.connect(rest),
+                Stage::Serving(_) => self.packet(rest),
+                Stage::Closing => return Consumed { bytes: bytes.len(), needed: 0 },
+            };
+            match served {
+                Ok(Served::Packet(length)) => done += length,
+                Ok(Served::Incomplete(needed)) => return Consumed { bytes: done, needed },
+                Err(end) => {
+                    *result = Err(end);
+                    return Consumed { bytes: bytes.len(), needed: 0 };
+                }
+            }
+            *self.budget -= 1;
+        }
+        Consumed { bytes: done, needed: 0 }
+    }
+
+    fn packet(&mut self, bytes: &[u8]) -> Result<Served, End> {
+        let Stage::Serving(client) = self.stage else { return Ok(Served::Packet(bytes.len())) };
+        let maximum = self.service.hub().mqtt().maximum_packet_size;
+        let version = client.version();
+        match decode(bytes, version, Sender::Client, maximum) {
+            Ok(Decoded::Packet { packet, length }) => {
+                match client.handle(packet, self.service.now(), &mut self.wakes) {
+                    Ok(()) => Ok(Served::Packet(length)),
+                    Err(Closed::ByClient) => Err(End::ByClient),
+                    Err(Closed::Fault(reason, fault)) => {
+                        self.fault(version, reason, fault);
+                        Ok(Served::Packet(bytes.len()))
+                    }
+                }
+            }
+            Ok(Decoded::Incomplete { needed }) => Ok(Served::Incomplete(needed)),
+            Err(error) => {
+                self.fault(version, error.reason(), &error.to_string());
+                Ok(Served::Packet(bytes.len()))
+            }
+        }
+    }
+
+    fn connect(&mut self, bytes: &[u8]) -> Result<Served, End> {
+        let maximum = self.service.hub().mqtt().maximum_packet_size;
+        match decode_connect(bytes, maximum) {
+            Ok(Decoded::Packet { packet: Packet::Connect(connect), length }) => {
+                let Stage::Expecting(expecting) = self.stage else { return Ok(Served::Packet(length)) };
+                let VerifiedClient { identity, key, chain } = &*expecting.client;
+                let peer = Peer { identity, key, chain };
+                let hub = self.service.hub();
+                match hub.connect(peer, &connect, self.outbound, self.service.now(), &mut self.wakes) {
+                    Ok(client) => {
+                        tracing::info!(
+                            address = %self.address,
+                            device = %key.name.escape_debug(),
+                            trust = %key.trust.escape_debug(),
+                            client_id = %client.principal().client_id.escape_debug(),
+                            version = ?connect.version,
+                            "connected"
+                        );
+                        *self.stage = Stage::Serving(Box::new(client));
+                    }
+                    Err(refused) => self.refuse(connect.version, &refused),
+                }
+                Ok(Served::Packet(length))
+            }
+            Ok(Decoded::Packet { .. }) => Err(End::ByClient),
+            Ok(Decoded::Incomplete { needed }) => Ok(Served::Incomplete(needed)),
+            Err(error) => {
+                self.refuse_bytes(error);
+                Ok(Served::Packet(bytes.len()))
+            }
+        }
+    }
+
+    fn refuse(&mut self, version: Version, refused: &ConnectRefused) {
+        METRICS.connects_refused.increment();
+        self.log_refused(&refused.cause);
+        self.outbound.close_with(Some(&refused.packet()), version, refused.reason, &mut self.wakes);
+    }
+
+    /// What came first was no CONNECT, or not a good one.
+    fn refuse_bytes(&mut self, error: ConnectError) {
+        METRICS.protocol_errors.increment();
+        self.log_refused(&error.to_string());
+        match error.answer() {
+            Some((version, answer)) => {
+                let packet = Packet::ConnAck(answer);
+                self.outbound.close_with(Some(&packet), version, error.reason(), &mut self.wakes);
+            }
+            None => self.outbound.close_with(None, Version::V3_1_1, error.reason(), &mut self.wakes),
+        }
+    }
+
+    fn log_refused(&self, cause: &str) {
+        static SAMPLED: Sampled = Sampled::per_second(20);
+        if let (Some(suppressed), Stage::Expecting(expecting)) = (SAMPLED.admit(), &*self.stage) {
+            tracing::warn!(
+                address = %self.address,
+                device = %expecting.client.key.name.escape_debug(),
+                trust = %expecting.client.key.trust.escape_debug(),
+                suppressed,
+                "CONNECT refused: {cause}"
+            );
+        }
+    }
+
+    /// The client broke the protocol: it is told why where its version has words for it, and closed.
+    fn fault(&mut self, version: Version, reason: ReasonCode, fault: &str) {
+        METRICS.protocol_errors.increment();
+        static SAMPLED: Sampled = Sampled::per_second(20);
+        if let (Some(suppressed), Stage::Serving(client)) = (SAMPLED.admit(), &*self.stage) {
+            tracing::warn!(
+                address = %self.address,
+                device = %client.principal().key.name.escape_debug(),
+                client_id = %client.principal().client_id.escape_debug(),
+                suppressed,
+                "closing: {fault}"
+            );
+        }
+        self.outbound.close(version, reason, &mut self.wakes);
+    }
+}
+
+enum Served {
+    Packet(usize),
+    Incomplete(usize),
+}

@@ -1,0 +1,73 @@
+//! The TLS handshake: under a deadline and a byte limit, and never in the accept loop.
+
+use super::listener::Service;
+use super::stream::GuardedStream;
+use crate::telemetry::metrics::METRICS;
+use crate::telemetry::sampled::Sampled;
+use crate::tls::{CertificateRefusal, Handshake, HandshakeFailure, VerifiedClient};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// A connection whose client has proved who it is.
+pub(super) struct Established {
+    pub(super) stream: TlsStream<GuardedStream>,
+    pub(super) client: Arc<VerifiedClient>,
+    pub(super) address: SocketAddr,
+    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) unauthenticated: OwnedSemaphorePermit,
+}
+
+/// Runs the handshake; a failure is logged with its cause and remedy.
+pub(super) async fn run(
+    handshake: Handshake,
+    socket: TcpStream,
+    address: SocketAddr,
+    service: &Service,
+    permit: OwnedSemaphorePermit,
+    unauthenticated: OwnedSemaphorePermit,
+) -> Option<Established> {
+    let acceptor = TlsAcceptor::from(Arc::clone(&handshake.config));
+    let accept = acceptor.accept(GuardedStream::new(socket));
+    match tokio::time::timeout(service.limits().handshake_timeout, accept).await {
+        Err(_) => {
+            METRICS.deadlines_missed.increment();
+            log_failure(
+                address,
+                &HandshakeFailure::Other {
+                    cause: "the handshake took longer than limits.handshake_timeout".to_owned(),
+                    remedy: "see the network between client and broker, or raise the limit",
+                },
+            );
+            None
+        }
+        Ok(Err(error)) => {
+            METRICS.handshakes_failed.increment();
+            log_failure(address, &handshake.explain_io(&error));
+            None
+        }
+        Ok(Ok(mut stream)) => {
+            stream.get_mut().0.lift();
+            // No client means that the verifier was not asked: nothing to trust.
+            let client = handshake.client()?;
+            Some(Established { stream, client, address, permit, unauthenticated })
+        }
+    }
+}
+
+/// One line that says whose fault it was and what to do; a storm of them is sampled.
+fn log_failure(address: SocketAddr, failure: &HandshakeFailure) {
+    static SAMPLED: Sampled = Sampled::per_second(50);
+    let Some(suppressed) = SAMPLED.admit() else { return };
+    match failure {
+        HandshakeFailure::Certificate(CertificateRefusal { subject, issuer, cause, remedy }) => {
+            tracing::warn!(%address, subject, issuer, cause, remedy, suppressed, "certificate refused");
+        }
+        HandshakeFailure::Other { cause, remedy } => {
+            tracing::warn!(%address, cause, remedy, suppressed, "handshake failed");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What waits to be written to one connection: whole frames, bounded in bytes.
+
+use bytes::Bytes;
+
+/// Encoded frames for one connection, always cut at a frame boundary.
+///
+/// Publications ask [`Outbox::accepts`] first. Control packets are always taken: a connection stops reading
+/// while its outbox is over the limit, so they stay few.
+#[derive(Debug)]
+pub struct Outbox {
+    frames: Vec<u8>,
+    /// The payload of one frame beyond the limit, by reference; its head ends `frames`.
+    large: Option<Bytes>,
+    /// Control packets behind `large`.
+    behind: Vec<u8>,
+    limit: usize,
+    starved: bool,
+}
+
+impl Outbox {
+    /// An empty outbox of `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { frames: Vec::new(), large: None, behind: Vec::new(), limit, starved: false }
+    }
+
+    /// Whether a publication of `length` bytes fits now; a frame beyond the limit fits when it is alone.
+    pub fn accepts(&self, length: usize) -> bool {
+        self.large.is_none() && (self.frames.is_empty() || self.frames.len() + length <= self.limit)
+    }
+
+    /// Whether a frame of `length` bytes should hold its payload by reference.
+    pub fn is_large(&self, length: usize) -> bool {
+        length > self.limit
+    }
+
+    /// Where frames are appended.
+    pub fn frames(&mut self) -> &mut Vec<u8> {
+        match self.large {
+            None => &mut self.frames,
+            Some(_) => &mut self.behind,
+        }
+    }
+
+    /// Completes the frame whose head was just appended with its payload. Only after [`Outbox::accepts`] said yes.
+    pub fn attach(&mut self, payload: Bytes) {
+        match self.large {
+            None => self.large = Some(payload),
+            // Never two at once; were it to happen, the frame is completed by copy, not lost.
+            Some(_) => self.behind.extend_from_slice(&payload),
+        }
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.large.is_none()
+    }
+
+    /// Whether the connection should stop reading until some of it is written.
+    pub fn is_full(&self) -> bool {
+        self.large.is_some() || self.frames.len() >= self.limit
+    }
+
+    /// Notes that the session holds messages that found no room here.
+    pub fn starve(&mut self) {
+        self.starved = true;
+    }
+
+    /// Whether the session waits for room.
+    pub fn is_starved(&self) -> bool {
+        self.starved
+    }
+
+    /// Whether the session waits for room; asking forgets it.
+    pub fn take_starved(&mut self) -> bool {
+        std::mem::take(&mut self.starved)
+    }
+
+    /// Moves what waits into `buffer` (emptied first) and returns the payload that follows it.
+    pub fn take(&mut self, buffer: &mut Vec<u8>) -> Option<Bytes> {
+        buffer.clear();
+        std::mem::swap(&mut self.frames, buffer);
+        let large = self.large.take();
+        std::mem::swap(&mut self.frames, &mut self.behind);
+        large
+    }
+
+    /// Drops everything that waits.
+    pub fn clear(&mut self) {
+        self.frames = Vec::new();
+        self.large = None;
+        self.behind = Vec::new();
+    }
+
+    /// Gives memory back when nothing waits.
+    pub fn shrink(&mut self) {
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Messages on their way to the client: the queue of those that wait, the window of those in flight.
+
+use super::Message;
+use crate::policy::Epoch;
+use crate::protocol::{PacketId, QoS};
+use std::collections::VecDeque;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+/// What bounds the queue and the window of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Messages in the queue.
+    pub queued_messages: usize,
+    /// Bytes in the queue.
+    pub queued_bytes: usize,
+    /// Messages in flight, whatever the client would take.
+    pub inflight: usize,
+    /// What gives way at the bound.
+    pub when_full: QueueFullPolicy,
+}
+
+/// What gives way when a queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueFullPolicy {
+    /// The oldest of the queue.
+    DropOldest,
+    /// The new message; its publisher is not told.
+    DropNewest,
+    /// The new message; its publisher is told.
+    Refuse,
+}
+
+/// A message chosen for this session.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) message: Arc<Message>,
+    /// QoS 1 or 2.
+    pub(super) qos: QoS,
+    /// The RETAIN flag it will carry.
+    pub(super) retain: bool,
+    pub(super) identifiers: Box<[u32]>,
+    /// The policy that last let it through.
+    pub(super) epoch: Epoch,
+}
+
+/// A message with a packet id, until its last acknowledgement.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) id: PacketId,
+    pub(super) stage: Stage,
+}
+
+/// Where the exchange of an in-flight message stands (section 4.3).
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// PUBLISH not acknowledged yet.
+    Published(Waiting),
+    /// PUBREC received, PUBREL due or sent, PUBCOMP awaited. The message itself is done.
+    Released,
+}
+
+/// What a full queue did with a new message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queued {
+    Kept,
+    /// Kept, and this many older ones gave way.
+    Displaced(usize),
+    Dropped,
+    Refused,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    queue: VecDeque<Waiting>,
+    queued_bytes: usize,
+    /// Withheld because a right is gone; looked at again when the policy changes.
+    withheld: Vec<Waiting>,
+    /// In the order of their packet ids' assignment.
+    inflight: VecDeque<InFlight>,
+    /// How many of `inflight`, from the front, went out on the present connection.
+    sent: usize,
+    last_id: u16,
+}
+
+impl Outgoing {
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len() + self.withheld.len()
+    }
+
+    pub(super) fn inflight(&self) -> usize {
+        self.inflight.len()
+    }
+
+    /// Whether nothing stands before a new message: it may go out at once.
+    pub(super) fn is_clear(&self) -> bool {
+        self.queue.is_empty() && self.sent == self.inflight.len()
+    }
+
+    /// Whether anything waits for window, room or a new connection.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.is_clear() || !self.withheld.is_empty()
+    }
+
+    pub(super) fn queue_has_room(&self, size: usize, bounds: &Bounds) -> bool {
+        self.queued() < bounds.queued_messages && self.queued_bytes + size <= bounds.queued_bytes
+    }
+
+    pub(super) fn has_window(&self, receive_maximum: usize) -> bool {
+        self.sent < receive_maximum
+    }
+
+    pub(super) fn enqueue(&mut self, waiting: Waiting, bounds: &Bounds) -> Queued {
+        let size = waiting.message.size();
+        let mut displaced = 0;
+        while !self.queue_has_room(size, bounds) {
+            match bounds.when_full {
+                QueueFullPolicy::DropNewest => return Queued::Dropped,
+                QueueFullPolicy::Refuse => return Queued::Refused,
+                // One that alone exceeds the bound, or a bound of nothing, finds nothing to displace.
+                QueueFullPolicy::DropOldest if self.pop().is_none() => return Queued::Dropped,
+                QueueFullPolicy::DropOldest => displaced += 1,
+            }
+        }
+        self.queued_bytes += size;
+        self.queue.push_back(waiting);
+        if displaced == 0 { Queued::Kept } else { Queued::Displaced(displaced) }
+    }
+
+    pub(super) fn peek(&self) -> Option<&Waiting> {
+        self.queue.front()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        let waiting = self.queue.pop_front()?;
+        self.queued_bytes = self.queued_bytes.saturating_sub(waiting.message.size());
+        Some(waiting)
+    }
+
+    /// Takes the front of the queue aside until the policy changes.
+    pub(super) fn withhold(&mut self, epoch: Epoch) {
+        if let Some(mut waiting) = self.queue.pop_front() {
+            waiting.epoch = epoch;
+            self.withheld.push(waiting);
+        }
+    }
+
+    /// Brings back, to the front and in their order, what was withheld under an earlier policy.
+    pub(super) fn reconsider(&mut self, epoch: Epoch) {
+        if self.withheld.last().is_some_and(|waiting| waiting.epoch != epoch) {
+            for waiting in self.withheld.drain(..).rev() {
+                self.queue.push_front(waiting);
+            }
+        }
+    }
+
+    /// Puts a message in flight, as sent.
+    pub(super) fn launch(&mut self, id: PacketId, waiting: Waiting) {
+        self.inflight.push_back(InFlight { id, stage: Stage::Published(waiting) });
+        self.sent += 1;
+    }
+
+    /// The next in-flight message that the present connection has not seen yet.
+    pub(super) fn unsent(&self) -> Option<&InFlight> {
+        self.inflight.get(self.sent)
+    }
+
+    pub(super) fn mark_sent(&mut self) {
+        self.sent += 1;
+    }
+
+    /// Ends the exchange that [`Outgoing::unsent`] showed.
+    pub(super) fn abandon_unsent(&mut self) {
+        self.inflight.remove(self.sent);
+    }
+
+    /// A new connection has seen nothing yet.
+    pub(super) fn rewind(&mut self) {
+        self.sent = 0;
+    }
+
+    /// Ends the exchange of `id` when `ends` says that its stage allows it.
+    pub(super) fn finish(&mut self, id: PacketId, ends: impl Fn(&Stage) -> bool) -> bool {
+        let Some(position) = self.position(id) else { return false };
+        if !self.inflight.get(position).is_some_and(|entry| ends(&entry.stage)) {
+            return false;
+        }
+        self.inflight.remove(position);
+        if position < self.sent {
+            self.sent -= 1;
+        }
+        true
+    }
+
+    /// Moves `id` from PUBLISH to PUBREL; says whether it is in flight with QoS 2.
+    pub(super) fn release(&mut self, id: PacketId) -> bool {
+        let Some(entry) = self.position(id).and_then(|position| self.inflight.get_mut(position)) else { return false };
+        match &entry.stage {
+            Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce => entry.stage = Stage::Released,
+            Stage::Published(_) => return false,
+            Stage::Released => {}
+        }
+        true
+    }
+
+    /// Only what this connection has sent can be acknowledged on it.
+    fn position(&self, id: PacketId) -> Option<usize> {
+        self.inflight.iter().take(self.sent).position(|entry| entry.id == id)
+    }
+
+    /// A packet id that is not in flight; `None` when all are. The window is short, so a walk is cheap.
+    pub(super) fn next_id(&mut self) -> Option<PacketId> {
+        let candidates = (1..=u16::MAX).map(|step| self.last_id.wrapping_add(step));
+        let id = candidates
+            .filter_map(|id| NonZeroU16::new(id).map(PacketId))
+            .find(|id| self.inflight.iter().all(|entry| entry.id != *id))?;
+        self.last_id = id.0.get();
+        Some(id)
+    }
+}

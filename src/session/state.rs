@@ -1,0 +1,389 @@
+//! The session itself: chooses what a client gets, and when.
+
+use super::outgoing::{Outgoing, Queued, Stage, Waiting};
+use super::sending::{self, Written};
+use super::{Bounds, Expiry, Incoming, Message, Moment, Outbox, Publication, SubscriptionId, Subscriptions, WriterId};
+use crate::policy::{Policy, Principal};
+use crate::protocol::{PacketId, QoS, ReasonCode, TopicFilter, Version};
+use std::sync::Arc;
+
+/// Names a session within the broker, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub u64);
+
+/// What the connected client announced in its CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Its protocol version.
+    pub version: Version,
+    /// How many QoS 1 and 2 publications it takes unacknowledged.
+    pub receive_maximum: u16,
+    /// Bytes of the largest packet it takes.
+    pub maximum_packet_size: u32,
+}
+
+/// One client's session.
+#[derive(Debug)]
+pub struct Session {
+    id: SessionId,
+    /// Whose rights it reads with.
+    pub principal: Arc<Principal>,
+    /// What it reads.
+    pub subscriptions: Subscriptions,
+    /// QoS 2 from the client.
+    pub incoming: Incoming,
+    /// How long it outlives its connection.
+    pub expiry: Expiry,
+    outgoing: Outgoing,
+    terms: Option<Terms>,
+}
+
+/// What became of a publication for one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// In the outbox.
+    Sent,
+    /// In the queue; so many older messages gave way.
+    Queued {
+        /// How many.
+        displaced: usize,
+    },
+    /// Not for this session after all.
+    Withheld(Withheld),
+    /// The reader has no room and the message is QoS 0, or no connection.
+    DroppedSlowReader,
+    /// The queue is full and the message gave way.
+    DroppedQueueFull,
+    /// The queue is full and its publisher is to be told.
+    Refused,
+}
+
+/// Why a session does not get a message that its route promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// The subscription has ended, or no local holds it back.
+    NotSubscribed,
+    /// The reader's right is gone, or the topic lies in a hole.
+    NoRight,
+    /// Larger than the client takes; dropped as if delivered `[MQTT-3.1.2-25]`.
+    TooLarge,
+}
+
+/// How one message leaves for one client.
+struct Fit {
+    qos: QoS,
+    retain: bool,
+    identifiers: Vec<u32>,
+}
+
+impl Session {
+    /// A new session, not connected.
+    pub fn new(id: SessionId, principal: Arc<Principal>, expiry: Expiry) -> Self {
+        Self {
+            id,
+            principal,
+            subscriptions: Subscriptions::default(),
+            incoming: Incoming::default(),
+            expiry,
+            outgoing: Outgoing::default(),
+            terms: None,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// What the connected client announced; `None` while it is away.
+    pub fn terms(&self) -> Option<Terms> {
+        self.terms
+    }
+
+    /// Messages waiting in its queue.
+    pub fn queued(&self) -> usize {
+        self.outgoing.queued()
+    }
+
+    /// Messages in flight.
+    pub fn inflight(&self) -> usize {
+        self.outgoing.inflight()
+    }
+
+    /// Whether [`Session::pump`] could have something to send.
+    pub fn has_waiting(&self) -> bool {
+        self.outgoing.has_waiting()
+    }
+
+    /// Whether a publication that has to wait would find room.
+    pub fn queue_has_room(&self, publication: &Publication<'_>, bounds: &Bounds) -> bool {
+        let goes_out =
+            self.outgoing.is_clear() && self.terms.is_some_and(|terms| self.outgoing.has_window(window(terms, bounds)));
+        goes_out || self.outgoing.queue_has_room(publication.message().size(), bounds)
+    }
+
+    /// A client connected: everything in flight is due again, DUP set `[MQTT-4.4.0-1]`. Follow with
+    /// [`Session::pump`].
+    pub fn connect(&mut self, principal: Arc<Principal>, terms: Terms) {
+        self.principal = principal;
+        self.terms = Some(terms);
+        self.outgoing.rewind();
+    }
+
+    /// The client left.
+    pub fn disconnect(&mut self) {
+        self.terms = None;
+        self.outgoing.rewind();
+    }
+
+    /// Offers a publication that `ids` matched. `outbox` is the connected client's.
+    pub fn deliver(
+        &mut self,
+        publication: &Publication<'_>,
+        ids: &[SubscriptionId],
+        policy: &Policy,
+        outbox: Option<&mut Outbox>,
+        bounds: &Bounds,
+        now: Moment,
+    ) -> Delivery {
+        let fit = match self.fit(publication, ids, policy) {
+            Ok(fit) => fit,
+            Err(withheld) => return Delivery::Withheld(withheld),
+        };
+        match fit.qos {
+            QoS::AtMostOnce => self.deliver_once(publication, &fit, outbox, now),
+            QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                let waiting = Waiting {
+                    message: Arc::clone(publication.message()),
+                    qos: fit.qos,
+                    retain: fit.retain,
+                    identifiers: fit.identifiers.into_boxed_slice(),
+                    epoch: policy.epoch(),
+                };
+                self.deliver_surely(waiting, outbox, bounds, now)
+            }
+        }
+    }
+
+    /// Sends a retained message for a subscription just made; `None`: no room now, offer it again later.
+    pub fn deliver_retained(
+        &mut self,
+        message: &Arc<Message>,
+        id: SubscriptionId,
+        policy: &Policy,
+        outbox: &mut Outbox,
+        bounds: &Bounds,
+        now: Moment,
+    ) -> Option<Delivery> {
+        let terms = self.terms?;
+        let principal = Arc::clone(&self.principal);
+        let Some(subscription) = self.subscriptions.find(id) else {
+            return Some(Delivery::Withheld(Withheld::NotSubscribed));
+        };
+        let identifiers: Vec<u32> = subscription.identifier.into_iter().collect();
+        let qos = match subscription.grant(policy, &principal) {
+            Some(grant) if !grant.holes.contain(message.topic.as_name()) => grant.qos.min(message.qos),
+            Some(_) | None => return Some(Delivery::Withheld(Withheld::NoRight)),
+        };
+        let waiting = Waiting {
+            message: Arc::clone(message),
+            qos,
+            retain: true,
+            identifiers: identifiers.into_boxed_slice(),
+            epoch: policy.epoch(),
+        };
+        let written = match qos {
+            QoS::AtMostOnce => sending::write_stored(&waiting, None, terms, outbox, now),
+            _ if !self.outgoing.is_clear() || !self.outgoing.has_window(window(terms, bounds)) => return None,
+            _ => sending::launch(&mut self.outgoing, &waiting, terms, outbox, now),
+        };
+        match written {
+            Written::Yes => Some(Delivery::Sent),
+            Written::TooLarge => Some(Delivery::Withheld(Withheld::TooLarge)),
+            Written::NoRoom => {
+                outbox.starve();
+                None
+            }
+        }
+    }
+
+    /// PUBACK from the client: ends a QoS 1 exchange, whatever its reason code.
+    pub fn acknowledge(&mut self, id: PacketId) -> bool {
+        self.outgoing.finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::AtLeastOnce))
+    }
+
+    /// PUBREC from the client. The answer is PUBREL with the returned reason; `None`: a PUBREC with an error ended
+    /// the exchange, nothing is sent `[MQTT-4.3.3-4]`.
+    pub fn receive(&mut self, id: PacketId, reason: ReasonCode) -> Option<ReasonCode> {
+        if reason.is_error() {
+            self.outgoing
+                .finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce));
+            return None;
+        }
+        match self.outgoing.release(id) {
+            true => Some(ReasonCode::Success),
+            false => Some(ReasonCode::PacketIdentifierNotFound),
+        }
+    }
+
+    /// PUBCOMP from the client: ends a QoS 2 exchange.
+    pub fn complete(&mut self, id: PacketId) -> bool {
+        self.outgoing.finish(id, |stage| matches!(stage, Stage::Released))
+    }
+
+    /// Sends what is due: first what was in flight before this connection, then the queue, as far as window and
+    /// outbox have room. Says how many queued messages had expired.
+    pub fn pump(&mut self, policy: &Policy, outbox: &mut Outbox, bounds: &Bounds, now: Moment) -> usize {
+        let Some(terms) = self.terms else { return 0 };
+        self.outgoing.reconsider(policy.epoch());
+        if !self.resend(terms, outbox, bounds, now) {
+            return 0;
+        }
+        self.drain_queue(terms, policy, outbox, bounds, now)
+    }
+
+    /// One delivery per client, whatever number of its subscriptions match: the highest QoS, all identifiers
+    /// (section 3.3.4).
+    fn fit(&mut self, publication: &Publication<'_>, ids: &[SubscriptionId], policy: &Policy) -> Result<Fit, Withheld> {
+        let mut fit: Option<Fit> = None;
+        let mut why = Withheld::NotSubscribed;
+        for &id in ids {
+            let Some(subscription) = self.subscriptions.find(id) else { continue };
+            if subscription.options.no_local && publication.from() == Some(self.id) {
+                continue;
+            }
+            let retain = subscription.options.retain_as_published && publication.retain();
+            let identifier = subscription.identifier;
+            let Some(grant) = subscription.grant(policy, &self.principal) else {
+                why = Withheld::NoRight;
+                continue;
+            };
+            if grant.holes.contain(publication.topic()) {
+                why = Withheld::NoRight;
+                continue;
+            }
+            let qos = grant.qos.min(publication.qos());
+            let fit = fit.get_or_insert(Fit { qos, retain, identifiers: Vec::new() });
+            fit.qos = fit.qos.max(qos);
+            fit.retain |= retain;
+            fit.identifiers.extend(identifier);
+        }
+        fit.ok_or(why)
+    }
+
+    /// QoS 0: now or never.
+    fn deliver_once(
+        &self,
+        publication: &Publication<'_>,
+        fit: &Fit,
+        outbox: Option<&mut Outbox>,
+        now: Moment,
+    ) -> Delivery {
+        let (Some(outbox), Some(terms)) = (outbox, self.terms) else { return Delivery::DroppedSlowReader };
+        match sending::write_once(publication, fit.retain, &fit.identifiers, terms, outbox, now) {
+            Written::Yes => Delivery::Sent,
+            Written::NoRoom => Delivery::DroppedSlowReader,
+            Written::TooLarge => Delivery::Withheld(Withheld::TooLarge),
+        }
+    }
+
+    /// QoS 1 and 2: now, or from the queue.
+    fn deliver_surely(
+        &mut self,
+        waiting: Waiting,
+        outbox: Option<&mut Outbox>,
+        bounds: &Bounds,
+        now: Moment,
+    ) -> Delivery {
+        if let (Some(outbox), Some(terms)) = (outbox, self.terms)
+            && self.outgoing.is_clear()
+            && self.outgoing.has_window(window(terms, bounds))
+        {
+            match sending::launch(&mut self.outgoing, &waiting, terms, outbox, now) {
+                Written::Yes => return Delivery::Sent,
+                Written::TooLarge => return Delivery::Withheld(Withheld::TooLarge),
+                Written::NoRoom => outbox.starve(),
+            }
+        }
+        match self.outgoing.enqueue(waiting, bounds) {
+            Queued::Kept => Delivery::Queued { displaced: 0 },
+            Queued::Displaced(displaced) => Delivery::Queued { displaced },
+            Queued::Dropped => Delivery::DroppedQueueFull,
+            Queued::Refused => Delivery::Refused,
+        }
+    }
+
+    /// What was in flight before this connection; says whether all of it went out.
+    fn resend(&mut self, terms: Terms, outbox: &mut Outbox, bounds: &Bounds, now: Moment) -> bool {
+        while let Some(entry) = self.outgoing.unsent() {
+            if !self.outgoing.has_window(window(terms, bounds)) {
+                return false;
+            }
+            match sending::repeat(entry, terms, outbox, now) {
+                Written::Yes => self.outgoing.mark_sent(),
+                // The client takes less than it did: done, as if delivered.
+                Written::TooLarge => self.outgoing.abandon_unsent(),
+                Written::NoRoom => {
+                    outbox.starve();
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn drain_queue(
+        &mut self,
+        terms: Terms,
+        policy: &Policy,
+        outbox: &mut Outbox,
+        bounds: &Bounds,
+        now: Moment,
+    ) -> usize {
+        let mut expired = 0;
+        while let Some(waiting) = self.outgoing.peek() {
+            if waiting.message.is_expired(now) {
+                self.outgoing.pop();
+                expired += 1;
+                continue;
+            }
+            if waiting.epoch != policy.epoch() && !self.may_pass(waiting, policy) {
+                self.outgoing.withhold(policy.epoch());
+                continue;
+            }
+            if !self.outgoing.has_window(window(terms, bounds)) {
+                break;
+            }
+            let waiting = waiting.clone();
+            match sending::launch(&mut self.outgoing, &waiting, terms, outbox, now) {
+                Written::Yes | Written::TooLarge => _ = self.outgoing.pop(),
+                Written::NoRoom => {
+                    outbox.starve();
+                    break;
+                }
+            }
+        }
+        expired
+    }
+
+    /// Whether its writer may still have written it and its reader may still read it, under a policy that is newer
+    /// than the one that let it into the queue.
+    fn may_pass(&self, waiting: &Waiting, policy: &Policy) -> bool {
+        let message = &waiting.message;
+        let written = match &message.writer {
+            WriterId::Broker => true,
+            WriterId::Client(writer) => {
+                policy.authorize_publish(writer, message.topic.as_name(), message.qos, message.retain).is_ok()
+            }
+        };
+        // One topic is also a filter, the narrowest: a right to read it is a right to subscribe to it.
+        let readable = TopicFilter::parse(message.topic.as_str())
+            .is_ok_and(|filter| policy.authorize_subscribe(&self.principal, &filter, waiting.qos).is_ok());
+        written && readable
+    }
+}
+
+/// How many exchanges may be open at once.
+fn window(terms: Terms, bounds: &Bounds) -> usize {
+    usize::from(terms.receive_maximum).min(bounds.inflight)
+}

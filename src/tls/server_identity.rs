@@ -1,0 +1,86 @@
+//! The server's own certificate and key.
+
+use super::TlsError;
+use super::certificate::{CertificateFields, Presence, Version};
+use super::files::{self, Wanted};
+use super::name::describe;
+use super::trust::date_notice;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{Error, InconsistentKeys};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Reads chain and key and proves that they belong together. Notices go to `notices`; `now` in Unix seconds.
+pub(super) fn load(
+    certificate: &Path,
+    private_key: &Path,
+    provider: &CryptoProvider,
+    now: i64,
+    notices: &mut Vec<String>,
+) -> Result<Arc<SingleCertAndKey>, TlsError> {
+    let items = files::read(certificate, Wanted::Certificates)?;
+    for item in &items {
+        let fields = CertificateFields::from_der(&item.der).map_err(|fault| {
+            TlsError::Configuration(format!("{}: the certificate cannot be read: {fault}", item.place))
+        })?;
+        check_version(&fields, &item.place)?;
+    }
+    let chain: Vec<_> = items.into_iter().map(|item| CertificateDer::from(item.der)).collect();
+    notice_chain(&chain, certificate, now, notices);
+    let key = files::read_private_key(private_key)?;
+    match CertifiedKey::from_der(chain, key, provider) {
+        Ok(pair) => Ok(Arc::new(SingleCertAndKey::from(pair))),
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(TlsError::Configuration(format!(
+            "the private key {} does not belong to the first certificate in {}: name the key it was issued for, and \
+             put the server's own certificate before its CAs",
+            private_key.display(),
+            certificate.display()
+        ))),
+        Err(error) => Err(TlsError::Configuration(format!(
+            "the certificate {} with the key {} cannot be used: {error}",
+            certificate.display(),
+            private_key.display()
+        ))),
+    }
+}
+
+fn check_version(fields: &CertificateFields<'_>, place: &str) -> Result<(), TlsError> {
+    match fields.version {
+        Version::Three => Ok(()),
+        Version::One | Version::Two => Err(TlsError::Configuration(format!(
+            "{place}: an X.509 version 1 certificate, which clients refuse: issue it with extensions (openssl x509 \
+             -req needs -extfile with a subjectAltName)"
+        ))),
+    }
+}
+
+/// What a client will stumble over, while the broker could serve all the same.
+fn notice_chain(chain: &[CertificateDer<'_>], path: &Path, now: i64, notices: &mut Vec<String>) {
+    let fields: Vec<_> = chain.iter().filter_map(|der| CertificateFields::from_der(der).ok()).collect();
+    for certificate in &fields {
+        notices.extend(date_notice("server certificate", certificate.subject, certificate.not_after, now));
+    }
+    for pair in fields.windows(2) {
+        if let [below, above] = pair
+            && below.issuer != above.subject
+        {
+            notices.push(format!(
+                "{}: {} is not the issuer of {} before it; clients may fail to build the chain",
+                path.display(),
+                describe(above.subject),
+                describe(below.subject)
+            ));
+        }
+    }
+    if let Some(leaf) = fields.first()
+        && leaf.subject_alternative_name == Presence::Absent
+    {
+        notices.push(format!(
+            "{}: {} has no subjectAltName, so most clients will refuse it; issue it with the server's names",
+            path.display(),
+            describe(leaf.subject)
+        ));
+    }
+}

@@ -1,0 +1,8 @@
+//! Whole handshakes in memory: real rustls on both ends, nothing between them but two buffers.
+
+mod fixture;
+mod matrix;
+mod protocol;
+mod revocation;
+mod settings;
+mod trust_blocks;

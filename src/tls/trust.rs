@@ -1,0 +1,225 @@
+//! Trust blocks: the CA certificates that vouch for devices, in named groups. The name is part of every device's key.
+
+use super::TlsError;
+use super::certificate::{Authority, CertificateFields, CrlSigning, Version};
+use super::crl::{Issuer, IssuerId};
+use super::files::{self, Item, Wanted};
+use super::name::{date, describe};
+use crate::config::TrustBlockSettings;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// How long before its end a CA or server certificate is worth a notice, seconds.
+const NEAR_ITS_END: i64 = 30 * 24 * 3600;
+
+/// Every block, in the order of the settings.
+#[derive(Debug)]
+pub(super) struct TrustBlocks {
+    blocks: Vec<TrustBlock>,
+}
+
+/// One block.
+#[derive(Debug)]
+pub(super) struct TrustBlock {
+    pub(super) name: Arc<str>,
+    /// For webpki; [`Self::cas`] has the rest of each, at the same place.
+    pub(super) anchors: Vec<TrustAnchor<'static>>,
+    cas: Vec<TrustedCa>,
+    /// DER of the names of the CAs.
+    names: HashSet<Box<[u8]>>,
+}
+
+/// A CA certificate that is trusted because the settings name it.
+#[derive(Debug)]
+struct TrustedCa {
+    place: String,
+    sha256: [u8; 32],
+    name: Box<[u8]>,
+    spki: Box<[u8]>,
+    id: IssuerId,
+    crl_signing: CrlSigning,
+    not_before: i64,
+    not_after: i64,
+}
+
+/// What a path needs to know of its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AnchorFacts<'a> {
+    pub(super) issuer: Issuer<'a>,
+    /// Unix seconds.
+    pub(super) not_before: i64,
+    /// Unix seconds.
+    pub(super) not_after: i64,
+}
+
+impl TrustBlocks {
+    /// Reads every block. Notices of CAs that are near their end go to `notices`; `now` in Unix seconds.
+    pub(super) fn load(settings: &[TrustBlockSettings], now: i64, notices: &mut Vec<String>) -> Result<Self, TlsError> {
+        if settings.is_empty() {
+            return Err(TlsError::Configuration(
+                "no CA is trusted, so no device could connect: name one in tls.client_ca".to_owned(),
+            ));
+        }
+        let blocks = settings.iter().map(TrustBlock::load).collect::<Result<Vec<_>, _>>()?;
+        let trust = Self { blocks };
+        trust.check_names()?;
+        trust.check_each_ca_is_in_one_block()?;
+        for facts in trust.issuers_with_dates() {
+            if let Some(notice) = date_notice("CA certificate", facts.issuer.name, facts.not_after, now) {
+                notices.push(notice);
+            }
+        }
+        Ok(trust)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &TrustBlock> {
+        self.blocks.iter()
+    }
+
+    /// Every trusted CA, each name and key once.
+    pub(super) fn issuers(&self) -> Vec<Issuer<'_>> {
+        let mut seen = HashSet::new();
+        self.issuers_with_dates().map(|facts| facts.issuer).filter(|issuer| seen.insert(issuer.id)).collect()
+    }
+
+    fn issuers_with_dates(&self) -> impl Iterator<Item = AnchorFacts<'_>> {
+        self.blocks.iter().flat_map(|block| block.cas.iter().map(TrustedCa::facts))
+    }
+
+    fn check_names(&self) -> Result<(), TlsError> {
+        let mut names = HashSet::new();
+        match self.blocks.iter().find(|block| block.name.is_empty() || !names.insert(&block.name)) {
+            None => Ok(()),
+            Some(block) if block.name.is_empty() => {
+                Err(TlsError::Configuration("a [[tls.trust]] block has an empty name".to_owned()))
+            }
+            Some(block) => Err(TlsError::Configuration(format!(
+                "two [[tls.trust]] blocks are named \"{}\": join them or rename one (its devices become strangers)",
+                block.name
+            ))),
+        }
+    }
+
+    /// A CA in two blocks would make one device two, by the order of the settings.
+    fn check_each_ca_is_in_one_block(&self) -> Result<(), TlsError> {
+        let mut first: HashMap<IssuerId, (&TrustBlock, &TrustedCa)> = HashMap::new();
+        for block in &self.blocks {
+            for ca in &block.cas {
+                let (other_block, other) = *first.entry(ca.id).or_insert((block, ca));
+                if other_block.name != block.name {
+                    return Err(TlsError::Configuration(format!(
+                        "the CA {} is in trust block \"{}\" ({}) and in \"{}\" ({}): leave it in one of them",
+                        describe(&ca.name),
+                        other_block.name,
+                        other.place,
+                        block.name,
+                        ca.place
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TrustBlock {
+    fn load(settings: &TrustBlockSettings) -> Result<Self, TlsError> {
+        if settings.ca.is_empty() {
+            return Err(TlsError::Configuration(format!(
+                "the trust block \"{}\" names no CA, so it vouches for nobody: add one to its `ca`",
+                settings.name
+            )));
+        }
+        let mut block =
+            Self { name: settings.name.as_str().into(), anchors: Vec::new(), cas: Vec::new(), names: HashSet::new() };
+        for path in &settings.ca {
+            for item in files::read(path, Wanted::Certificates)? {
+                block.add(item)?;
+            }
+        }
+        Ok(block)
+    }
+
+    fn add(&mut self, item: Item) -> Result<(), TlsError> {
+        let sha256 = Sha256::digest(&item.der).into();
+        if self.cas.iter().any(|ca| ca.sha256 == sha256) {
+            return Ok(());
+        }
+        let fault = |fault: String| TlsError::Configuration(format!("{}: {fault}", item.place));
+        let fields = CertificateFields::from_der(&item.der)
+            .map_err(|error| fault(format!("the certificate cannot be read: {error}")))?;
+        check_is_ca(&fields).map_err(fault)?;
+        let der = CertificateDer::from(item.der.as_slice());
+        let anchor = webpki::anchor_from_trusted_cert(&der)
+            .map_err(|error| fault(format!("the certificate cannot be used as a CA: {error}")))?;
+        self.anchors.push(anchor.to_owned());
+        self.names.insert(fields.subject.into());
+        self.cas.push(TrustedCa {
+            sha256,
+            name: fields.subject.into(),
+            spki: fields.spki.into(),
+            id: IssuerId { name: Sha256::digest(fields.subject).into(), key: fields.spki_sha256() },
+            crl_signing: fields.crl_signing,
+            not_before: fields.not_before,
+            not_after: fields.not_after,
+            place: item.place,
+        });
+        Ok(())
+    }
+
+    /// Whether one of its CAs has this name (DER).
+    pub(super) fn names_ca(&self, name: &[u8]) -> bool {
+        self.names.contains(name)
+    }
+
+    /// The facts of one of [`Self::anchors`].
+    pub(super) fn facts_of(&self, anchor: &TrustAnchor<'_>) -> Option<AnchorFacts<'_>> {
+        let place = self.anchors.iter().position(|own| std::ptr::addr_eq(own, anchor))?;
+        self.cas.get(place).map(TrustedCa::facts)
+    }
+}
+
+impl TrustedCa {
+    fn facts(&self) -> AnchorFacts<'_> {
+        AnchorFacts {
+            issuer: Issuer { name: &self.name, spki: &self.spki, id: self.id, crl_signing: self.crl_signing },
+            not_before: self.not_before,
+            not_after: self.not_after,
+        }
+    }
+}
+
+/// What to tell the operator of a certificate that ends soon or has ended.
+pub(super) fn date_notice(kind: &str, subject: &[u8], not_after: i64, now: i64) -> Option<String> {
+    let subject = describe(subject);
+    if not_after < now {
+        Some(format!("the {kind} of {subject} expired at {}; renew it", date(not_after)))
+    } else if not_after - now < NEAR_ITS_END {
+        Some(format!("the {kind} of {subject} expires at {}; renew it before", date(not_after)))
+    } else {
+        None
+    }
+}
+
+/// As an anchor every certificate could issue others, so one that was not made for that must not become one. Roots
+/// from before X.509 version 3 cannot say what they are; being self-issued must do.
+fn check_is_ca(fields: &CertificateFields<'_>) -> Result<(), String> {
+    let subject = describe(fields.subject);
+    match (fields.version, fields.authority) {
+        (Version::Three, Authority::Ca) => Ok(()),
+        (Version::One, _) if fields.subject == fields.issuer => Ok(()),
+        (Version::One | Version::Two, _) => Err(format!(
+            "{subject} is an old certificate (X.509 version 1 or 2) that is no root; only version 3 can be an \
+             intermediate CA"
+        )),
+        (Version::Three, Authority::EndEntity) => Err(format!(
+            "{subject} is no CA (basicConstraints without CA:TRUE); certificates of servers and devices do not belong \
+             here"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;
