@@ -4,7 +4,6 @@ use crate::common::broker::Broker;
 use crate::common::client::{Credentials, RawClient};
 use crate::common::fleet::{Fleet, enter};
 use crate::common::wire::{self, BOTH, Connect, Version};
-use std::process::Command;
 
 struct Pair {
     fleet: Fleet,
@@ -101,15 +100,9 @@ fn a_refused_filter_leaves_the_others_of_its_packet_standing() {
 fn mosquitto_sub_on_everything_is_refused_in_suback() {
     let Pair { fleet, broker, .. } = pair();
     for version in BOTH {
-        let output = Command::new("mosquitto_sub")
-            .args(["-V", version.mosquitto(), "-h", "localhost", "-p", &broker.address.port().to_string()])
-            .arg("--cafile")
-            .arg(fleet.certificate("ca.crt"))
-            .arg("--cert")
-            .arg(fleet.certificate("device-001.crt"))
-            .arg("--key")
-            .arg(fleet.certificate("device-001.key"))
-            .args(["-t", "#", "-W", "20"])
+        let output = fleet
+            .mosquitto("mosquitto_sub", &broker)
+            .args(["-V", version.mosquitto(), "-t", "#", "-W", "20"])
             .output()
             .expect("mosquitto_sub");
         let said = String::from_utf8_lossy(&output.stderr);
@@ -120,15 +113,22 @@ fn mosquitto_sub_on_everything_is_refused_in_suback() {
 #[test]
 fn user_name_and_password_change_nothing() {
     let Pair { fleet, broker, .. } = pair();
-    let output = Command::new("mosquitto_pub")
-        .args(["-V", "mqttv5", "-h", "localhost", "-p", &broker.address.port().to_string(), "-q", "1"])
-        .arg("--cafile")
-        .arg(fleet.certificate("ca.crt"))
-        .arg("--cert")
-        .arg(fleet.certificate("device-001.crt"))
-        .arg("--key")
-        .arg(fleet.certificate("device-001.key"))
-        .args(["-u", "device-002", "-P", "admin", "-t", "devices/device-002/hello", "-m", "x"])
+    let output = fleet
+        .mosquitto("mosquitto_pub", &broker)
+        .args([
+            "-V",
+            "mqttv5",
+            "-q",
+            "1",
+            "-u",
+            "device-002",
+            "-P",
+            "admin",
+            "-t",
+            "devices/device-002/hello",
+            "-m",
+            "x",
+        ])
         .output()
         .expect("mosquitto_pub");
     let said = String::from_utf8_lossy(&output.stderr);
