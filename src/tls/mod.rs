@@ -43,6 +43,9 @@ use verifier::ConnectionVerifier;
 /// What an MQTT client may ask for by ALPN unless the settings name more.
 pub const MQTT_PROTOCOL: &str = "mqtt";
 
+/// Bytes that a record has beside its plaintext, as rustls counts its maximum.
+const RECORD_OVERHEAD: usize = 5;
+
 /// Everything a listener needs to judge a client, built from the settings whole or not at all.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
@@ -53,6 +56,8 @@ pub struct ServerTls {
     no_sessions: Arc<dyn StoresServerSessions>,
     extended_master_secret: ExtendedMasterSecret,
     alpn: Vec<Vec<u8>>,
+    /// Bytes of the longest record sent; `None`: 16 KiB, as TLS has it.
+    max_record: Option<usize>,
 }
 
 /// Who is let in.
@@ -126,6 +131,7 @@ impl ServerTls {
             no_sessions: Arc::new(NoServerSessionStorage {}),
             extended_master_secret: settings.extended_master_secret,
             alpn: vec![MQTT_PROTOCOL.into()],
+            max_record: None,
         };
         Ok((tls, notices))
     }
@@ -135,6 +141,12 @@ impl ServerTls {
     #[must_use]
     pub fn with_alpn<P: AsRef<[u8]>>(&self, protocols: &[P]) -> Self {
         Self { alpn: protocols.iter().map(|protocol| protocol.as_ref().to_vec()).collect(), ..self.clone() }
+    }
+
+    /// The same for a listener whose clients take records of at most `bytes` of plaintext.
+    #[must_use]
+    pub fn with_max_record(&self, bytes: usize) -> Self {
+        Self { max_record: Some(bytes), ..self.clone() }
     }
 
     /// Starts one handshake.
@@ -151,6 +163,8 @@ impl ServerTls {
         config.max_early_data_size = 0;
         config.require_ems = self.extended_master_secret == ExtendedMasterSecret::Required;
         config.alpn_protocols.clone_from(&self.alpn);
+        // rustls counts the header of the record and what encryption adds.
+        config.max_fragment_size = self.max_record.map(|bytes| bytes + RECORD_OVERHEAD);
         // No compression of any kind, whatever features another crate switches on.
         config.cert_compressors.clear();
         config.cert_decompressors.clear();
