@@ -21,7 +21,7 @@ fn pair() -> Pair {
 
 #[test]
 fn a_device_reads_and_writes_its_own_topics() {
-    let Pair { first, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, broker, .. } = pair();
     for version in BOTH {
         let mut client = enter(&broker, &first, version, "c");
         assert_eq!(client.subscribe(&["devices/device-001/#"]), [1]);
@@ -36,7 +36,7 @@ fn a_device_reads_and_writes_its_own_topics() {
 
 #[test]
 fn a_device_cannot_write_another_ones_topics() {
-    let Pair { first, second, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, second, broker } = pair();
     for version in BOTH {
         let mut reader = enter(&broker, &second, version, "reader");
         assert_eq!(reader.subscribe(&["devices/device-002/#"]), [1]);
@@ -54,7 +54,7 @@ fn a_device_cannot_write_another_ones_topics() {
 
 #[test]
 fn a_device_cannot_leave_a_will_on_another_ones_topics() {
-    let Pair { first, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, broker, .. } = pair();
     for version in BOTH {
         let connect = Connect { will: Some(("devices/device-002/hello", b"x")), ..Connect::clean("c") };
         let (mut client, answer) = RawClient::try_connect(broker.address, &first, version, &connect);
@@ -65,7 +65,7 @@ fn a_device_cannot_leave_a_will_on_another_ones_topics() {
 
 #[test]
 fn a_device_cannot_read_another_ones_topics() {
-    let Pair { first, second, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, second, broker } = pair();
     for version in BOTH {
         let mut reader = enter(&broker, &first, version, "reader");
         let filters = [
@@ -88,7 +88,7 @@ fn a_device_cannot_read_another_ones_topics() {
 
 #[test]
 fn a_refused_filter_leaves_the_others_of_its_packet_standing() {
-    let Pair { first, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, broker, .. } = pair();
     for version in BOTH {
         let mut client = enter(&broker, &first, version, "c");
         let codes = client.subscribe(&["devices/device-001/a", "#", "devices/device-001/b"]);
