@@ -39,7 +39,7 @@ pub(super) fn tls(settings: &Settings, now: i64) -> Result<ServerTls, ServerErro
 /// Binds every address, or none.
 pub(super) fn bind(settings: &Settings, tls: &ServerTls) -> Result<Vec<Listener>, ServerError> {
     let mqtts = &settings.listeners.mqtts;
-    let tls = tls.with_alpn(&mqtts.alpn).with_max_record(mqtts.max_record(&settings.tls));
+    let tls = tls.with_mqtt_alpn(&mqtts.alpn).with_max_record(mqtts.max_record(&settings.tls));
     let bind =
         |address: &SocketAddr| Listener::bind(*address, tls.clone()).map_err(|error| cannot_listen(*address, &error));
     mqtts.bind.iter().map(bind).collect()

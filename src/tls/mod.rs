@@ -43,9 +43,6 @@ use verifier::ConnectionVerifier;
 /// What an MQTT client may ask for by ALPN unless the settings name more.
 pub const MQTT_PROTOCOL: &str = "mqtt";
 
-/// Bytes that a record has beside its plaintext, as rustls counts its maximum.
-const RECORD_OVERHEAD: usize = 5;
-
 /// Everything a listener needs to judge a client, built from the settings whole or not at all.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
@@ -56,7 +53,7 @@ pub struct ServerTls {
     no_sessions: Arc<dyn StoresServerSessions>,
     extended_master_secret: ExtendedMasterSecret,
     alpn: Vec<Vec<u8>>,
-    /// Bytes of the longest record sent; `None`: 16 KiB, as TLS has it.
+    /// `None`: as long as TLS allows.
     max_record: Option<usize>,
 }
 
@@ -131,22 +128,24 @@ impl ServerTls {
             no_sessions: Arc::new(NoServerSessionStorage {}),
             extended_master_secret: settings.extended_master_secret,
             alpn: vec![MQTT_PROTOCOL.into()],
-            max_record: None,
+            max_record: max_record(settings.max_record),
         };
         Ok((tls, notices))
     }
 
-    /// The same for a listener that accepts these protocols by ALPN, the preferred one first. A client that asks for
-    /// none is accepted, one that asks only for others is refused.
+    /// The same for an MQTT listener that accepts these protocols by ALPN beside `mqtt`. A client that asks for none is
+    /// accepted, one that asks only for others is refused.
     #[must_use]
-    pub fn with_alpn<P: AsRef<[u8]>>(&self, protocols: &[P]) -> Self {
-        Self { alpn: protocols.iter().map(|protocol| protocol.as_ref().to_vec()).collect(), ..self.clone() }
+    pub fn with_mqtt_alpn(&self, protocols: &[String]) -> Self {
+        let mut alpn = vec![MQTT_PROTOCOL.as_bytes().to_vec()];
+        alpn.extend(protocols.iter().filter(|name| *name != MQTT_PROTOCOL).map(|name| name.as_bytes().to_vec()));
+        Self { alpn, ..self.clone() }
     }
 
-    /// The same for a listener whose clients take records of at most `bytes` of plaintext.
+    /// The same for a listener that sends records of at most so many bytes, for devices with small buffers.
     #[must_use]
     pub fn with_max_record(&self, bytes: usize) -> Self {
-        Self { max_record: Some(bytes), ..self.clone() }
+        Self { max_record: max_record(bytes), ..self.clone() }
     }
 
     /// Starts one handshake.
@@ -163,8 +162,7 @@ impl ServerTls {
         config.max_early_data_size = 0;
         config.require_ems = self.extended_master_secret == ExtendedMasterSecret::Required;
         config.alpn_protocols.clone_from(&self.alpn);
-        // rustls counts the header of the record and what encryption adds.
-        config.max_fragment_size = self.max_record.map(|bytes| bytes + RECORD_OVERHEAD);
+        config.max_fragment_size = self.max_record;
         // No compression of any kind, whatever features another crate switches on.
         config.cert_compressors.clear();
         config.cert_decompressors.clear();
@@ -196,6 +194,14 @@ impl Handshake {
     fn certificate_failure(&self) -> Option<HandshakeFailure> {
         self.refusal().map(HandshakeFailure::Certificate)
     }
+}
+
+/// rustls counts the 5 bytes of a record's header, but not what encryption adds; the content of a record, for which
+/// small clients have a buffer, is then always shorter than asked for. Less than rustls takes becomes its least.
+fn max_record(bytes: usize) -> Option<usize> {
+    const LEAST: usize = 32;
+    const LONGEST: usize = 16 * 1024;
+    (bytes < LONGEST).then_some(bytes.max(LEAST))
 }
 
 fn versions(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

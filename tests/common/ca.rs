@@ -307,7 +307,7 @@ impl TestCa {
             .args(["-out", &format!("{stem}.csr")])
             .run();
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let mut sign = openssl(&self.folder, &["x509", "-req", "-days", "30", "-in", &format!("{stem}.csr")]);
+        let mut sign = openssl(&self.folder, &["x509", "-req", "-days", "60", "-in", &format!("{stem}.csr")]);
         sign.args(["-CA", &format!("{}.crt", self.stem), "-CAkey", &format!("{}.key", self.stem)]);
         sign.args(["-set_serial", &serial.to_string(), "-outform", "DER", "-out", &format!("{stem}.der")]);
         if !extensions.is_empty() {
@@ -343,7 +343,7 @@ impl TestCertificate {
 }
 
 impl Leaf {
-    /// `CN=<name>,O=acme`, clientAuth, P-256, from yesterday for 30 days.
+    /// `CN=<name>,O=acme`, clientAuth, P-256, from yesterday for 60 days.
     pub fn device(name: &str) -> Self {
         Self {
             subject: subject(name),
@@ -351,7 +351,7 @@ impl Leaf {
             purposes: vec![ExtendedKeyUsagePurpose::ClientAuth],
             is_ca: IsCa::NoCa,
             not_before: Duration::days(-1),
-            not_after: Duration::days(30),
+            not_after: Duration::days(60),
             algorithm: &PKCS_ECDSA_P256_SHA256,
         }
     }
