@@ -3,11 +3,10 @@
 use super::ca::now;
 use super::settings::judge_private_key;
 use super::{Context, Exit, Failure, Outcome, after_help, backend, output};
-use crate::admin::{Client, PolicyAuthority, Reply, Request};
+use crate::admin::{Client, PolicyAuthority, Reply, Request, preflight};
 use crate::config::Settings;
 use crate::policy::{Effect, GroupRecord, Rule};
 use crate::store::policy_store::{self, PolicyStore};
-use crate::tls::ServerTls;
 use output::Table;
 use serde::Serialize;
 
@@ -102,7 +101,7 @@ fn check_key(settings: &Settings, _: &mut Document) -> Result<(), Failure> {
 }
 
 fn check_tls(settings: &Settings, document: &mut Document) -> Result<(), Failure> {
-    let (_, notices) = ServerTls::load(&settings.tls, settings.identity.subject, now())
+    let notices = preflight::certificates(settings, now())
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
     document.notices.extend(notices);
     Ok(())

@@ -42,7 +42,7 @@ impl Arguments {
             // A reader of stdout that went away is no reason to stop serving.
             let _ = output.write(&lines, Lines::text);
         })
-        .map_err(|failure| suggest_port(failure))
+        .map_err(suggest_port)
     }
 }
 
@@ -90,7 +90,9 @@ fn judge_clients() {
 /// What a client on this machine connects to.
 fn client_address(listening: &[SocketAddr]) -> (String, u16) {
     match listening.first() {
-        Some(address) if address.ip().is_unspecified() => ("localhost".to_owned(), address.port()),
+        Some(address) if address.ip().is_unspecified() || address.ip().is_loopback() => {
+            ("localhost".to_owned(), address.port())
+        }
         Some(address) => (address.ip().to_string(), address.port()),
         None => ("localhost".to_owned(), 8883),
     }

@@ -71,6 +71,8 @@ fn failure(error: ServerError) -> Failure {
         ErrorKind::StoreInUse => Exit::InUse,
         ErrorKind::CannotListen => Exit::Unavailable,
         ErrorKind::Store => Exit::Data,
+        ErrorKind::NotPermitted => Exit::NotPermitted,
+        ErrorKind::System => Exit::Software,
     };
     Failure::new(code, output::escape(&error.message))
 }

@@ -87,10 +87,10 @@ impl Compiler {
     /// An invalid record, or a group of that name already.
     pub fn group(&mut self, record: &GroupRecord) -> Result<(), CompileError> {
         check_group(record, self.settings)?;
-        match self.groups.put(Group::of(record)?)? {
-            None => Ok(()),
-            Some(group) => Err(CompileError::Twice(format!("group {:?}", group.name))),
+        if self.groups.number(&record.name).is_some() {
+            return Err(CompileError::Twice(format!("group {:?}", record.name)));
         }
+        Ok(self.groups.put(Group::of(record)?)?)
     }
 
     /// Adds a device; its groups may come later.

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 #[cfg(test)]
+mod forged;
+#[cfg(test)]
 mod tests;
 
 /// The facts of one certificate. Never a key: a renewed certificate is another identity of the same device.

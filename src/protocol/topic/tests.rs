@@ -155,6 +155,8 @@ fn overlap_table() {
         ("#", "$SYS/#", false),
         ("$SYS/#", "$SYS/+/x", true),
         ("#", "+", true),
+        ("+", "/#", false),
+        ("+/+", "/#", true),
         ("a/+/c", "a/b/d", false),
     ] {
         assert_eq!(filter(left).overlaps(&filter(right)), expected, "{left} and {right}");

@@ -15,6 +15,7 @@ use super::error::StoreError;
 use super::stored::{StoredChange, StoredDevice, StoredGroup};
 use crate::policy::{DeviceKey, DeviceRecord, GroupRecord};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::sync::Arc;
 
 /// The schema that this program writes. A store with a higher one is refused.
@@ -91,8 +92,12 @@ pub(super) fn describe(kind: Kind, key: &[u8]) -> String {
     }
 }
 
+fn split_device_key(key: &[u8]) -> Result<(&str, &str), String> {
+    text(key)?.split_once('\0').ok_or_else(|| format!("{} has no trust block", printable(key)))
+}
+
 fn parse_device_key(key: &[u8]) -> Result<DeviceKey, String> {
-    let (trust, name) = text(key)?.split_once('\0').ok_or_else(|| format!("{} has no trust block", printable(key)))?;
+    let (trust, name) = split_device_key(key)?;
     Ok(DeviceKey { trust: Arc::from(trust), name: Arc::from(name) })
 }
 
@@ -140,20 +145,28 @@ impl Write {
     fn group(name: &str, value: Option<Vec<u8>>) -> Self {
         Self { kind: Kind::Group, key: name.as_bytes().to_vec(), value }
     }
+}
 
-    /// The put in the text form; `None` for a removal.
-    pub(super) fn to_text(&self) -> Result<Option<StoredChange>, String> {
-        let Some(value) = &self.value else { return Ok(None) };
-        Ok(Some(match self.kind {
-            Kind::Device => {
-                let DeviceKey { trust, name } = parse_device_key(&self.key)?;
-                StoredChange::PutDevice { trust, name, record: parse(&self.key, value)? }
-            }
-            Kind::Group => {
-                StoredChange::PutGroup { name: Arc::from(text(&self.key)?), record: parse(&self.key, value)? }
-            }
-        }))
-    }
+/// One record as a line of text that reads as a [`StoredChange`]. The value goes in as it is: it is JSON already, and
+/// the hash of the set vouches for it.
+pub(super) fn put_line(kind: Kind, key: &[u8], value: &[u8]) -> Result<Vec<u8>, String> {
+    let record: &RawValue =
+        serde_json::from_slice(value).map_err(|fault| format!("{}: {fault}", describe(kind, key)))?;
+    let line = match kind {
+        Kind::Device => {
+            let (trust, name) = split_device_key(key)?;
+            PutLine::PutDevice { trust, name, record }
+        }
+        Kind::Group => PutLine::PutGroup { name: text(key)?, record },
+    };
+    serde_json::to_vec(&line).map_err(|fault| format!("{}: {fault}", describe(kind, key)))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum PutLine<'r> {
+    PutDevice { trust: &'r str, name: &'r str, record: &'r RawValue },
+    PutGroup { name: &'r str, record: &'r RawValue },
 }
 
 fn json<T: Serialize>(record: &T) -> Result<Vec<u8>, &'static str> {

@@ -8,7 +8,7 @@
 //! ```
 
 use super::database::Database;
-use super::encoding::{Kind, Write};
+use super::encoding::{Kind, Write, put_line};
 use super::error::StoreError;
 use super::folder::{private_options, rename_synced};
 use super::state::{Hex32, MultisetHash, State};
@@ -65,9 +65,8 @@ pub(super) fn write(path: &Path, database: &Database, state: State, now: i64) ->
         for entry in database.entries(kind) {
             let (key, value) = entry?;
             seen.add(kind.tag(), &key, &value);
-            let put = Write { kind, key: key.to_vec(), value: Some(value.to_vec()) };
-            let line = put.to_text().map_err(|fault| StoreError::damaged(path, fault))?;
-            output.line(&line).map_err(failed)?;
+            let line = put_line(kind, &key, &value).map_err(|fault| StoreError::damaged(path, fault))?;
+            output.raw_line(line).map_err(failed)?;
         }
     }
     if seen != state {
@@ -165,7 +164,10 @@ struct Summing {
 
 impl Summing {
     fn line<T: Serialize>(&mut self, content: &T) -> std::io::Result<()> {
-        let mut line = serde_json::to_vec(content)?;
+        self.raw_line(serde_json::to_vec(content)?)
+    }
+
+    fn raw_line(&mut self, mut line: Vec<u8>) -> std::io::Result<()> {
         line.push(b'\n');
         self.hasher.update(&line);
         self.output.write_all(&line)

@@ -44,8 +44,8 @@ fn the_stored_form_is_fixed() {
     );
     assert_eq!(value, expected);
     assert_eq!(decode_device(&write.key, value.as_bytes()).unwrap(), device);
-    let text = serde_json::to_string(&write.to_text().unwrap().unwrap()).unwrap();
-    assert_eq!(Write::of(&serde_json::from_str(&text).unwrap()).unwrap(), write);
+    let line = put_line(write.kind, &write.key, value.as_bytes()).unwrap();
+    assert_eq!(Write::of(&serde_json::from_slice(&line).unwrap()).unwrap(), write);
 }
 
 #[test]

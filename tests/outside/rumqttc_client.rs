@@ -1,0 +1,71 @@
+//! rumqttc, the client of the Rust world: its modules for 3.1.1 and 5.0, QoS 0 to 2.
+
+use crate::common::PATIENCE;
+use crate::common::client::Credentials;
+use crate::common::fleet::Fleet;
+use rumqttc::{TlsConfiguration, Transport};
+use std::sync::Arc;
+use tokio::time::timeout;
+
+fn transport(credentials: &Credentials) -> Transport {
+    Transport::Tls(TlsConfiguration::Rustls(Arc::new(credentials.config())))
+}
+
+#[tokio::test]
+async fn rumqttc_speaks_3_1_1_with_every_qos() {
+    use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+    let fleet = Fleet::new();
+    let device = fleet.device("device-001");
+    let broker = fleet.serve();
+    let mut options = MqttOptions::new("rumqttc-4", "localhost", broker.address.port());
+    options.set_transport(transport(&device));
+    let (client, mut events) = AsyncClient::new(options, 16);
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let topic = format!("devices/device-001/rumqttc/4/{}", qos as u8);
+        client.subscribe(&topic, qos).await.expect("a queue with room");
+        let delivered = async {
+            loop {
+                match events.poll().await.expect("a connection") {
+                    Event::Incoming(Packet::SubAck(_)) => {
+                        client.publish(&topic, qos, false, "hello").await.expect("a queue with room");
+                    }
+                    Event::Incoming(Packet::Publish(message)) => break message,
+                    _ => {}
+                }
+            }
+        };
+        let message = timeout(PATIENCE, delivered).await.expect("a message in time");
+        assert_eq!((message.topic, message.qos, &message.payload[..]), (topic, qos, &b"hello"[..]));
+    }
+}
+
+#[tokio::test]
+async fn rumqttc_speaks_5_0_with_every_qos() {
+    use rumqttc::v5::mqttbytes::QoS;
+    use rumqttc::v5::mqttbytes::v5::Packet;
+    use rumqttc::v5::{AsyncClient, Event, MqttOptions};
+    let fleet = Fleet::new();
+    let device = fleet.device("device-001");
+    let broker = fleet.serve();
+    let mut options = MqttOptions::new("rumqttc-5", "localhost", broker.address.port());
+    options.set_transport(transport(&device));
+    let (client, mut events) = AsyncClient::new(options, 16);
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let topic = format!("devices/device-001/rumqttc/5/{}", qos as u8);
+        client.subscribe(&topic, qos).await.expect("a queue with room");
+        let delivered = async {
+            loop {
+                match events.poll().await.expect("a connection") {
+                    Event::Incoming(Packet::SubAck(_)) => {
+                        client.publish(&topic, qos, false, "hello").await.expect("a queue with room");
+                    }
+                    Event::Incoming(Packet::Publish(message)) => break message,
+                    _ => {}
+                }
+            }
+        };
+        let message = timeout(PATIENCE, delivered).await.expect("a message in time");
+        assert_eq!((&message.topic[..], message.qos), (topic.as_bytes(), qos));
+        assert_eq!(&message.payload[..], b"hello");
+    }
+}
