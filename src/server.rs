@@ -1,7 +1,32 @@
 //! The composition root: wiring, supervision, drain.
+//!
+//! ```text
+//! store -> policy -> hub <- listeners (one TLS configuration each)
+//!   '- authority <- admin socket           signals, tick, rules that end
+//! ```
 
+mod listeners;
+mod live;
+
+use crate::admin::{PolicyAuthority, Service as AdminService, socket};
 use crate::config::Settings;
+use crate::hub::{Hub, Wakes};
+use crate::net::Service;
+use crate::protocol::ReasonCode;
+use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
+use live::LiveHub;
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+/// How often the hub looks at its deadlines: keep alive, expiry and will delays are as exact as this.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How long connections may take to say goodbye when the broker stops.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// A broker that serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,19 +50,179 @@ pub struct ServerError {
 pub enum ErrorKind {
     /// The settings or the files they name.
     Configuration,
+    /// Somebody may read what only the owner may, or we may not.
+    NotPermitted,
     /// Another broker has the store.
     StoreInUse,
     /// An address cannot be bound.
     CannotListen,
     /// The store cannot be read or written.
     Store,
+    /// The system refuses what every broker needs: a thread, a signal handler.
+    System,
 }
 
-/// Runs a broker until it is told to stop. Calls `ready` when every listener accepts.
+/// Runs a broker until it is told to stop by SIGTERM or SIGINT. Calls `ready` when every listener accepts.
 ///
 /// # Errors
-/// [`ServerError`].
+/// [`ServerError`], before anything is served.
 pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerError> {
-    let _ = (settings, ready);
-    Err(ServerError { kind: ErrorKind::Configuration, message: "the broker is not wired yet".to_owned() })
+    let store = PolicyStore::open(&settings.storage.path).map_err(ServerError::of_store)?;
+    let policy = PolicyAuthority::load(&store, settings.policy_settings(), unix_now()).map_err(ServerError::of_load)?;
+    if policy.device_count() == 0 {
+        tracing::warn!("the policy has no devices: everyone is refused until `certmq device add` or `certmq apply`");
+    }
+    let tls = listeners::tls(&settings, unix_now())?;
+    listeners::raise_file_limit(&settings.limits);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ServerError::system(&format!("the runtime cannot start: {error}")))?;
+    let hub = Hub::new(Arc::clone(&policy), settings.mqtt.clone(), settings.limits.clone());
+    runtime.block_on(async {
+        let bound = listeners::bind(&settings, &tls)?;
+        let addresses = listeners::addresses(&bound)?;
+        let service = Service::new(Arc::clone(&hub));
+        let live = LiveHub::new(Arc::clone(&hub), addresses.clone());
+        let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
+        let socket = socket::bind(&settings.storage.admin_socket())
+            .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
+        let trust = settings.tls.trust.iter().map(|block| block.name.clone()).collect();
+        let admin = Arc::new(AdminService::new(Arc::clone(&authority), settings.identity.subject, trust));
+
+        let (stop, stopped) = watch::channel(false);
+        let (alive, gone) = mpsc::channel(1);
+        for listener in bound {
+            tokio::spawn(listener.run(Arc::clone(&service), stopped.clone(), alive.clone()));
+        }
+        drop(alive);
+        let admin = tokio::spawn(socket::serve(socket, admin, until_changed(stopped.clone())));
+        tokio::spawn(tick(Arc::clone(&service), stopped.clone()));
+        tokio::spawn(end_rules(authority, stopped));
+
+        let signals = Signals::new()?;
+        let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        tracing::info!(mqtts = list, version = env!("CARGO_PKG_VERSION"), "listening");
+        ready(&Ready { mqtts: addresses });
+        signals.wait_for_stop().await;
+
+        // The receiver lives as long as the tasks that watch it.
+        let _ = stop.send(true);
+        drain(&hub, gone).await;
+        let _ = admin.await;
+        Ok(())
+    })
+}
+
+/// Says goodbye to every client and waits for the connections to end.
+async fn drain(hub: &Arc<Hub>, mut gone: mpsc::Receiver<()>) {
+    let status = hub.status();
+    let closed = hub.disconnect_all(ReasonCode::ServerShuttingDown, &mut Wakes::default());
+    tracing::info!(
+        connections = closed,
+        sessions = status.sessions,
+        retained = status.retained,
+        queued = hub.queued_messages(),
+        "stopping: sessions, retained messages and wills are kept in memory only and are discarded; no will fires"
+    );
+    if tokio::time::timeout(DRAIN, gone.recv()).await.is_err() {
+        tracing::warn!("some connections did not end within {} s; closing them", DRAIN.as_secs());
+    }
+    tracing::info!("stopped");
+}
+
+/// Lets the hub do what is due.
+async fn tick(service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => service.hub().tick(service.now(), &mut Wakes::default()),
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+/// Takes rules out of force when their `until` has passed. Wall-clock time: looked at every second, so that a clock
+/// that is set does no harm.
+async fn end_rules(authority: Arc<PolicyAuthority>, mut stopped: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(Duration::from_secs(1));
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => {
+                let due = authority.policy().next_expiry().is_some_and(|expiry| expiry <= unix_now());
+                if due {
+                    let authority = Arc::clone(&authority);
+                    // Waits for a change that may be writing to disk.
+                    let _ = tokio::task::spawn_blocking(move || authority.advance(unix_now())).await;
+                }
+            }
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+async fn until_changed(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.changed().await;
+}
+
+/// The signals a broker answers to.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, ServerError> {
+        let listen = |kind| signal(kind).map_err(|error| ServerError::system(&format!("signals: {error}")));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn wait_for_stop(mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => tracing::warn!(
+                    "SIGHUP: reload is not built yet; restart the broker to read settings, certificates and CRLs anew"
+                ),
+            }
+        }
+    }
+}
+
+impl ServerError {
+    fn system(message: &str) -> Self {
+        Self { kind: ErrorKind::System, message: message.to_owned() }
+    }
+
+    fn of_store(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::InUse { .. } => ErrorKind::StoreInUse,
+            StoreError::Exposed { .. } => ErrorKind::NotPermitted,
+            StoreError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                ErrorKind::NotPermitted
+            }
+            _ => ErrorKind::Store,
+        };
+        Self { kind, message: error.to_string() }
+    }
+
+    fn of_load(error: LoadError) -> Self {
+        match error {
+            LoadError::Store(error) => Self::of_store(error),
+            LoadError::Compile(error) => Self { kind: ErrorKind::Store, message: error.to_string() },
+        }
+    }
+}
+
+fn unix_now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }

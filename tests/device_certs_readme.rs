@@ -7,7 +7,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -142,27 +142,21 @@ impl Broker {
         let settings = fenced("toml").remove(0).2.replace("0.0.0.0:8883", "127.0.0.1:0");
         fs::create_dir(dir.join("config")).unwrap();
         fs::write(dir.join("config/certmq.toml"), settings).unwrap();
+        let log = dir.join("serve.log");
         let mut process = Command::new(env!("CARGO_BIN_EXE_certmq"))
             .args(["serve", "--config", "config/certmq.toml"])
             .current_dir(dir)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap());
-        let mut said = String::new();
-        let port = loop {
-            let from = said.len();
-            if log.read_line(&mut said).unwrap() == 0 {
-                let _ = process.wait();
-                panic!("the broker did not start:\n{said}");
-            }
-            if let Some(port) = listening_port(&said[from..]) {
-                break port;
-            }
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some(port) = listening_port(&line) else {
+            let _ = process.kill();
+            let _ = process.wait();
+            panic!("the broker did not start: {line:?}\n{}", fs::read_to_string(log).unwrap());
         };
-        // Nobody reads the rest, but the broker must be able to write it.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Self { process, port }
     }
 }
@@ -174,11 +168,9 @@ impl Drop for Broker {
     }
 }
 
-/// `… mqtts=127.0.0.1:40123 …`
+/// `serving mqtts on 127.0.0.1:40123`
 fn listening_port(line: &str) -> Option<u16> {
-    let address = line.split_once("mqtts=")?.1.trim_start_matches('"');
-    let digits: String = address.split_once(':')?.1.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
+    line.trim_end().strip_prefix("serving mqtts on ")?.rsplit(':').next()?.parse().ok()
 }
 
 #[test]

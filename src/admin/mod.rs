@@ -10,6 +10,7 @@
 
 pub mod authority;
 pub mod client;
+pub mod preflight;
 pub mod reply;
 pub mod request;
 pub mod service;

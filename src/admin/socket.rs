@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// Commands served at once; one above it waits to be accepted. The peers are the operator's own.
 const CONNECTIONS: usize = 32;
@@ -37,6 +37,7 @@ pub async fn serve(
     let path = listener.local_addr().ok().and_then(|address| address.as_pathname().map(std::path::Path::to_path_buf));
     let listener = UnixListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let (closing, closed) = watch::channel(());
     tokio::pin!(shutdown);
     loop {
         let place = tokio::select! {
@@ -49,9 +50,9 @@ pub async fn serve(
         };
         match stream {
             Ok((stream, _)) => {
-                let service = Arc::clone(&service);
+                let (service, closed) = (Arc::clone(&service), closed.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = converse(stream, service).await {
+                    if let Err(error) = converse(stream, service, closed).await {
                         tracing::debug!(%error, "a command left the admin socket early");
                     }
                     drop(place);
@@ -66,14 +67,19 @@ pub async fn serve(
     if let Some(path) = path {
         let _ = std::fs::remove_file(path);
     }
-    // Every place free again: the last request is answered.
+    // Idle peers are let go, running requests are answered: then every place is free again.
+    drop(closing);
     let everyone = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
     let _ = tokio::time::timeout(PATIENCE, places.acquire_many(everyone)).await;
     Ok(())
 }
 
-/// Answers one peer until it goes.
-async fn converse(mut stream: UnixStream, service: Arc<Service>) -> std::io::Result<()> {
+/// Answers one peer until it goes, or until `closed` has no sender any more and nothing is being answered.
+async fn converse(
+    mut stream: UnixStream,
+    service: Arc<Service>,
+    mut closed: watch::Receiver<()>,
+) -> std::io::Result<()> {
     let uid = stream.peer_cred()?.uid();
     let permitted = uid == 0 || uid == nix::unistd::geteuid().as_raw();
     let (read, mut write) = stream.split();
@@ -81,7 +87,11 @@ async fn converse(mut stream: UnixStream, service: Arc<Service>) -> std::io::Res
     loop {
         let mut line = Vec::new();
         let mut bounded = (&mut read).take(LINE_BYTES as u64 + 1);
-        match tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await {
+        let read = tokio::select! {
+            read = tokio::time::timeout(PATIENCE, bounded.read_until(b'\n', &mut line)) => read,
+            _ = closed.changed() => return Ok(()),
+        };
+        match read {
             Ok(Ok(0)) | Err(_) => return Ok(()),
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return Err(error),

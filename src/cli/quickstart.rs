@@ -42,7 +42,7 @@ impl Arguments {
             // A reader of stdout that went away is no reason to stop serving.
             let _ = output.write(&lines, Lines::text);
         })
-        .map_err(|failure| suggest_port(failure))
+        .map_err(suggest_port)
     }
 }
 
@@ -96,11 +96,13 @@ fn client_address(listening: &[SocketAddr]) -> (String, u16) {
     }
 }
 
+/// One sentence: what is taken, and how a first try takes another port.
 fn suggest_port(failure: Failure) -> Failure {
     if failure.code() != Exit::Unavailable {
         return failure;
     }
+    let fault = failure.message().split("; ").next().unwrap_or_default();
     let remedy =
         "stop what listens there, or choose another port: CERTMQ__LISTENERS__MQTTS=127.0.0.1:18883 certmq quickstart";
-    Failure::new(failure.code(), format!("{failure}; {remedy}"))
+    Failure::new(failure.code(), format!("{fault}; {remedy}"))
 }

@@ -13,8 +13,8 @@ use crate::protocol::{
     Unsubscribe, Version,
 };
 use crate::session::{Arrival, Expiry, Moment, Publication, SessionId, Terms, TooManyUnreleased, WriterId};
-use crate::telemetry::sampled::Sampled;
 use crate::telemetry::metrics::METRICS;
+use crate::telemetry::sampled::Sampled;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -3,7 +3,6 @@
 use super::{Hub, Wakes};
 use crate::policy::DeviceKey;
 use crate::protocol::ReasonCode;
-use crate::session::Moment;
 
 /// Numbers for `certmq status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +55,7 @@ impl Hub {
     }
 
     /// Number of messages queued for sessions that are away or full, for tests and status.
-    pub fn queued_messages(&self, _now: Moment) -> usize {
+    pub fn queued_messages(&self) -> usize {
         let mut queued = 0;
         self.sessions.for_each(|cell| queued += cell.lock().session.queued());
         queued

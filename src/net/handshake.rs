@@ -2,10 +2,9 @@
 
 use super::listener::Service;
 use super::stream::GuardedStream;
-use crate::telemetry::sampled::Sampled;
 use crate::telemetry::metrics::METRICS;
-use crate::tls::{Handshake, VerifiedClient};
-use std::io;
+use crate::telemetry::sampled::Sampled;
+use crate::tls::{CertificateRefusal, Handshake, HandshakeFailure, VerifiedClient};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -24,24 +23,30 @@ pub(super) struct Established {
 
 /// Runs the handshake; a failure is logged with its cause and remedy.
 pub(super) async fn run(
+    handshake: Handshake,
     socket: TcpStream,
     address: SocketAddr,
     service: &Service,
     permit: OwnedSemaphorePermit,
     unauthenticated: OwnedSemaphorePermit,
 ) -> Option<Established> {
-    let handshake = service.tls().begin();
     let acceptor = TlsAcceptor::from(Arc::clone(&handshake.config));
     let accept = acceptor.accept(GuardedStream::new(socket));
     match tokio::time::timeout(service.limits().handshake_timeout, accept).await {
         Err(_) => {
             METRICS.deadlines_missed.increment();
-            log(address, || "the handshake took longer than limits.handshake_timeout".to_owned());
+            log_failure(
+                address,
+                &HandshakeFailure::Other {
+                    cause: "the handshake took longer than limits.handshake_timeout".to_owned(),
+                    remedy: "see the network between client and broker, or raise the limit",
+                },
+            );
             None
         }
         Ok(Err(error)) => {
             METRICS.handshakes_failed.increment();
-            log_refusal(address, &handshake, &error);
+            log_failure(address, &handshake.explain_io(&error));
             None
         }
         Ok(Ok(mut stream)) => {
@@ -53,21 +58,16 @@ pub(super) async fn run(
     }
 }
 
-fn log_refusal(address: SocketAddr, handshake: &Handshake, error: &io::Error) {
-    match handshake.refusal() {
-        Some(refusal) => log(address, || {
-            format!(
-                "certificate refused: subject={} issuer={} cause={} remedy={}",
-                refusal.subject, refusal.issuer, refusal.cause, refusal.remedy
-            )
-        }),
-        None => log(address, || format!("handshake failed: {error}")),
-    }
-}
-
-fn log(address: SocketAddr, message: impl FnOnce() -> String) {
+/// One line that says whose fault it was and what to do; a storm of them is sampled.
+fn log_failure(address: SocketAddr, failure: &HandshakeFailure) {
     static SAMPLED: Sampled = Sampled::per_second(50);
-    if let Some(suppressed) = SAMPLED.admit() {
-        tracing::warn!(%address, suppressed, "{}", message());
+    let Some(suppressed) = SAMPLED.admit() else { return };
+    match failure {
+        HandshakeFailure::Certificate(CertificateRefusal { subject, issuer, cause, remedy }) => {
+            tracing::warn!(%address, subject, issuer, cause, remedy, suppressed, "certificate refused");
+        }
+        HandshakeFailure::Other { cause, remedy } => {
+            tracing::warn!(%address, cause, remedy, suppressed, "handshake failed");
+        }
     }
 }

@@ -23,7 +23,6 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Service {
     hub: Arc<Hub>,
-    tls: ArcSwap<ServerTls>,
     started: Instant,
     connections: Arc<Semaphore>,
     unauthenticated: Arc<Semaphore>,
@@ -33,17 +32,18 @@ pub struct Service {
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
+    /// Loaded anew for each connection, so that it can be swapped whole.
+    tls: ArcSwap<ServerTls>,
 }
 
 impl Service {
-    /// Shares `hub` and `tls` among connections; moments count from now.
-    pub fn new(hub: Arc<Hub>, tls: ServerTls) -> Arc<Self> {
+    /// Shares `hub` among connections; moments count from now.
+    pub fn new(hub: Arc<Hub>) -> Arc<Self> {
         let limits = hub.limits();
         let permits = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
         Arc::new(Self {
             connections: permits(limits.connections),
             unauthenticated: permits(limits.unauthenticated_connections),
-            tls: ArcSwap::from_pointee(tls),
             started: Instant::now(),
             hub,
         })
@@ -62,25 +62,21 @@ impl Service {
     pub(super) fn limits(&self) -> &Limits {
         self.hub.limits()
     }
-
-    pub(super) fn tls(&self) -> Arc<ServerTls> {
-        self.tls.load_full()
-    }
 }
 
 impl Listener {
-    /// Binds `address`.
+    /// Binds `address`; clients are judged by `tls`.
     ///
     /// # Errors
     /// What the system says, most often that the address is in use.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr, tls: ServerTls) -> io::Result<Self> {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(4096)?;
-        Ok(Self { socket: TcpListener::from_std(socket.into())? })
+        Ok(Self { socket: TcpListener::from_std(socket.into())?, tls: ArcSwap::from_pointee(tls) })
     }
 
     /// Where it listens.
@@ -96,7 +92,7 @@ impl Listener {
         loop {
             tokio::select! {
                 accepted = self.socket.accept() => match accepted {
-                    Ok((socket, address)) => admit(socket, address, &service, &alive),
+                    Ok((socket, address)) => self.admit(socket, address, &service, &alive),
                     Err(error) => {
                         tracing::error!("cannot accept a connection: {error}; trying again");
                         tokio::time::sleep(PAUSE).await;
@@ -106,32 +102,34 @@ impl Listener {
             }
         }
     }
-}
 
-/// Spawns the connection, or drops the socket where a bound is reached.
-fn admit(socket: TcpStream, address: SocketAddr, service: &Arc<Service>, alive: &mpsc::Sender<()>) {
-    METRICS.connections_accepted.increment();
-    let permit = Arc::clone(&service.connections).try_acquire_owned();
-    let unauthenticated = Arc::clone(&service.unauthenticated).try_acquire_owned();
-    let (Ok(permit), Ok(unauthenticated)) = (permit, unauthenticated) else {
-        METRICS.connections_over_limit.increment();
-        return;
-    };
-    if let Err(error) = tune(&socket, service.limits()) {
-        tracing::debug!(%address, "cannot set socket options: {error}");
-    }
-    let service = Arc::clone(service);
-    let alive = alive.clone();
-    // The handshake's large future ends here; what stays for the life of the connection is small.
-    tokio::spawn(async move {
-        let established = Box::pin(handshake::run(socket, address, &service, permit, unauthenticated)).await;
-        if let Some(established) = established {
-            tokio::spawn(async move {
-                let _alive = alive;
-                Connection::new(established, service).await;
-            });
+    /// Spawns the connection, or drops the socket where a bound is reached.
+    fn admit(&self, socket: TcpStream, address: SocketAddr, service: &Arc<Service>, alive: &mpsc::Sender<()>) {
+        METRICS.connections_accepted.increment();
+        let permit = Arc::clone(&service.connections).try_acquire_owned();
+        let unauthenticated = Arc::clone(&service.unauthenticated).try_acquire_owned();
+        let (Ok(permit), Ok(unauthenticated)) = (permit, unauthenticated) else {
+            METRICS.connections_over_limit.increment();
+            return;
+        };
+        if let Err(error) = tune(&socket, service.limits()) {
+            tracing::debug!(%address, "cannot set socket options: {error}");
         }
-    });
+        let handshake = self.tls.load().begin();
+        let service = Arc::clone(service);
+        let alive = alive.clone();
+        // The handshake's large future ends here; what stays for the life of the connection is small.
+        tokio::spawn(async move {
+            let established =
+                Box::pin(handshake::run(handshake, socket, address, &service, permit, unauthenticated)).await;
+            if let Some(established) = established {
+                tokio::spawn(async move {
+                    let _alive = alive;
+                    Connection::new(established, service).await;
+                });
+            }
+        });
+    }
 }
 
 /// No delay, keepalive, and a bound on unacknowledged data.

@@ -1,5 +1,6 @@
 //! The authority: one folder with its certificate, key, revocation list and index.
 
+mod listing;
 mod request;
 mod revocation;
 #[cfg(test)]
@@ -13,9 +14,9 @@ use super::x509::{self, Purpose, Role};
 use super::{PkiError, hex, name};
 use crate::policy::{Identity, SubjectSelector};
 use rcgen::{PublicKeyData, SubjectPublicKeyInfo};
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+pub use listing::{CrlSummary, Listed, State, Summary};
 pub use request::{InitRequest, IssueRequest, KeyChoice, RenewRequest, Service, SignRequest};
 pub use revocation::{ReissuedCrl, Revoked, refresh_crl_if_due};
 
@@ -41,73 +42,6 @@ pub struct Issued {
     pub set_aside: Vec<PathBuf>,
     /// What the operator should know, one sentence each.
     pub notices: Vec<String>,
-}
-
-/// What `ca show` tells.
-#[derive(Debug)]
-pub struct Summary {
-    /// The authority's own certificate.
-    pub identity: Identity,
-    /// Its file.
-    pub certificate: PathBuf,
-    /// Who can use its key.
-    pub key: KeyFile,
-    /// Its revocation list; None while there is none.
-    pub crl: Option<CrlSummary>,
-    /// How many certificates the index knows.
-    pub issued: usize,
-}
-
-/// The revocation list in short.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CrlSummary {
-    /// Its file.
-    pub path: PathBuf,
-    /// The CRL number, hexadecimal digits.
-    pub number: String,
-    /// Unix seconds.
-    pub this_update: i64,
-    /// Unix seconds; a broker refuses new handshakes after it.
-    pub next_update: i64,
-    /// How many certificates it revokes.
-    pub revoked: usize,
-}
-
-/// One line of `cert list`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Of its files.
-    pub name: String,
-    /// RFC 4514.
-    pub subject: String,
-    /// Lower-case hexadecimal digits.
-    pub serial: String,
-    /// Unix seconds.
-    pub not_before: i64,
-    /// Unix seconds.
-    pub not_after: i64,
-    /// Lower-case hexadecimal digits.
-    pub sha256: String,
-    /// Whether it is good.
-    pub state: State,
-    /// Who can use its key.
-    pub key: KeyFile,
-    /// Its certificate file in the folder; None for one that was renewed or moved away.
-    pub file: Option<PathBuf>,
-}
-
-/// Whether a certificate is good now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It is.
-    Valid,
-    /// Its time has not come.
-    NotYetValid,
-    /// Its time is over.
-    Expired,
-    /// It stands in the revocation list.
-    Revoked,
 }
 
 impl Authority {
@@ -171,10 +105,7 @@ impl Authority {
         let key = request.key.generate()?;
         let (der, identity) = self.sign_leaf(&leaf, &key, &signer).map_err(PkiError::Request)?;
         self.folder.create_new(&key_path, key.serialize_pem().as_bytes(), Access::Owner)?;
-        let recorded = self.record(&identity, &request.name, None);
-        let written =
-            recorded.and_then(|()| self.folder.create_new(&certificate, &pem("CERTIFICATE", &der), Access::Public));
-        if let Err(error) = written {
+        if let Err(error) = self.hand_out(&certificate, &der, &identity, &request.name) {
             // A key without its certificate would only stand in the way.
             let _ = std::fs::remove_file(&key_path);
             return Err(error);
@@ -216,8 +147,7 @@ impl Authority {
         };
         let signer = self.signer(now)?;
         let (der, identity) = self.sign_leaf(&leaf, &key, &signer).map_err(invalid)?;
-        self.record(&identity, &request::stem(&certificate), None)?;
-        self.folder.create_new(&certificate, &pem("CERTIFICATE", &der), Access::Public)?;
+        self.hand_out(&certificate, &der, &identity, &request::stem(&certificate))?;
         Ok(Issued { identity, certificate, key: None, set_aside: Vec::new(), notices })
     }
 
@@ -265,49 +195,11 @@ impl Authority {
                 made
             }
         };
-        self.record(&identity, &request::stem(&path), Some(old.serial_hex()))?;
         set_aside.push(self.folder.set_aside(&path)?);
         self.folder.replace(&path, &pem("CERTIFICATE", &der), Access::Public)?;
+        self.record(&identity, &request::stem(&path), Some(old.serial_hex()))?;
         let key = (KeyFile::at(&key_path) != KeyFile::Absent).then_some(key_path);
         Ok(Issued { identity, certificate: path, key, set_aside, notices })
-    }
-
-    /// The authority in short.
-    pub fn summary(&self) -> Result<Summary, PkiError> {
-        let crl = self.crl()?.map(|list| CrlSummary {
-            path: self.folder.ca_crl(),
-            number: hex(&list.number),
-            this_update: list.this_update,
-            next_update: list.next_update,
-            revoked: list.entries.len(),
-        });
-        Ok(Summary {
-            identity: self.ca.identity.clone(),
-            certificate: self.folder.ca_certificate(),
-            key: KeyFile::at(&self.folder.ca_key()),
-            crl,
-            issued: self.index.records.len(),
-        })
-    }
-
-    /// Every certificate that the index knows or that lies in the folder as `*.crt` and is of this authority, by name
-    /// and age.
-    pub fn list(&self, now: i64) -> Result<Vec<Listed>, PkiError> {
-        let crl = self.crl()?;
-        let mut files = self.certificate_files()?;
-        let mut listed = Vec::new();
-        for record in &self.index.records {
-            let file = files.remove(&record.serial).map(|(file, _)| file);
-            listed.push(self.listed(record, file, crl.as_ref(), now));
-        }
-        for (file, identity) in files.into_values() {
-            let record = new_record(&identity, &request::stem(&file), None);
-            listed.push(self.listed(&record, Some(file), crl.as_ref(), now));
-        }
-        listed.sort_by(|one, other| {
-            (&one.name, one.not_before, &one.serial).cmp(&(&other.name, other.not_before, &other.serial))
-        });
-        Ok(listed)
     }
 
     /// Whether this authority made `der` and revoked it. None: it is not of this authority.
@@ -319,50 +211,6 @@ impl Authority {
         }
         let revoked = self.crl()?.is_some_and(|list| list.lists(&identity.serial));
         Ok(Some(if revoked { State::Revoked } else { State::Valid }))
-    }
-
-    fn listed(&self, record: &Record, file: Option<PathBuf>, crl: Option<&RevocationList>, now: i64) -> Listed {
-        let serial = super::hexadecimal(&record.serial).unwrap_or_default();
-        let revoked = record.revoked.is_some() || crl.is_some_and(|list| list.lists(&serial));
-        let state = if revoked {
-            State::Revoked
-        } else if now > record.not_after {
-            State::Expired
-        } else if now < record.not_before {
-            State::NotYetValid
-        } else {
-            State::Valid
-        };
-        let key = file.as_ref().map_or(KeyFile::Absent, |file| KeyFile::at(&file.with_extension("key")));
-        Listed {
-            name: record.name.clone(),
-            subject: record.subject.clone(),
-            serial: record.serial.clone(),
-            not_before: record.not_before,
-            not_after: record.not_after,
-            sha256: record.sha256.clone(),
-            state,
-            key,
-            file,
-        }
-    }
-
-    /// The certificates of this authority in its folder, by serial.
-    fn certificate_files(&self) -> Result<HashMap<String, (PathBuf, Identity)>, PkiError> {
-        let read = |source| PkiError::Read { path: self.folder.path().to_owned(), source };
-        let mut files = HashMap::new();
-        for entry in std::fs::read_dir(self.folder.path()).map_err(read)? {
-            let path = entry.map_err(read)?.path();
-            if path.extension().is_none_or(|extension| extension != "crt") || path == self.folder.ca_certificate() {
-                continue;
-            }
-            // What is no certificate, or of another CA, is not ours to list.
-            let Ok(der) = read_certificate(&path, "") else { continue };
-            if let Ok((identity, _)) = self.own_certificate(&path, &der) {
-                files.insert(identity.serial_hex(), (path, identity));
-            }
-        }
-        Ok(files)
     }
 
     /// Reads a certificate that this authority must have signed.
@@ -442,6 +290,15 @@ impl Authority {
         let identity = Identity::from_der(&der).map_err(|error| error.to_string())?;
         identity.device_name(SubjectSelector::Dn).map_err(|error| error.to_string())?;
         Ok((der, identity))
+    }
+
+    /// Writes a certificate that is new, and remembers it. A crash between the two is harmless: `list` finds it by its
+    /// file.
+    fn hand_out(&mut self, path: &Path, der: &[u8], identity: &Identity, name: &str) -> Result<(), PkiError> {
+        self.folder.create_new(path, &pem("CERTIFICATE", der), Access::Public)?;
+        self.record(identity, name, None).inspect_err(|_| {
+            let _ = std::fs::remove_file(path);
+        })
     }
 
     fn record(&mut self, identity: &Identity, name: &str, renews: Option<String>) -> Result<(), PkiError> {

@@ -86,10 +86,13 @@ impl Groups {
         self.slots.get(number as usize)?.as_deref()
     }
 
-    /// Defines or replaces; the previous definition comes back.
-    pub(super) fn put(&mut self, group: Group) -> Result<Option<Arc<Group>>, Full> {
+    /// Defines or replaces.
+    pub(super) fn put(&mut self, group: Group) -> Result<(), Full> {
         let number = self.number_or_reserve(&Arc::clone(&group.name))?;
-        Ok(self.slots.get_mut(number as usize).and_then(|slot| slot.replace(Arc::new(group))))
+        if let Some(slot) = self.slots.get_mut(number as usize) {
+            *slot = Some(Arc::new(group));
+        }
+        Ok(())
     }
 
     /// Removes a group that no device lists.

@@ -21,6 +21,8 @@ mod compile;
 mod devices;
 mod explain;
 mod fill;
+#[cfg(test)]
+mod fixture;
 mod groups;
 mod memory;
 mod packed;

@@ -53,6 +53,8 @@ pub struct ServerTls {
     no_sessions: Arc<dyn StoresServerSessions>,
     extended_master_secret: ExtendedMasterSecret,
     alpn: Vec<Vec<u8>>,
+    /// `None`: as long as TLS allows.
+    max_record: Option<usize>,
 }
 
 /// Who is let in.
@@ -126,15 +128,24 @@ impl ServerTls {
             no_sessions: Arc::new(NoServerSessionStorage {}),
             extended_master_secret: settings.extended_master_secret,
             alpn: vec![MQTT_PROTOCOL.into()],
+            max_record: max_record(settings.max_record),
         };
         Ok((tls, notices))
     }
 
-    /// The same for a listener that accepts these protocols by ALPN, the preferred one first. A client that asks for
-    /// none is accepted, one that asks only for others is refused.
+    /// The same for an MQTT listener that accepts these protocols by ALPN beside `mqtt`. A client that asks for none is
+    /// accepted, one that asks only for others is refused.
     #[must_use]
-    pub fn with_alpn<P: AsRef<[u8]>>(&self, protocols: &[P]) -> Self {
-        Self { alpn: protocols.iter().map(|protocol| protocol.as_ref().to_vec()).collect(), ..self.clone() }
+    pub fn with_mqtt_alpn(&self, protocols: &[String]) -> Self {
+        let mut alpn = vec![MQTT_PROTOCOL.as_bytes().to_vec()];
+        alpn.extend(protocols.iter().filter(|name| *name != MQTT_PROTOCOL).map(|name| name.as_bytes().to_vec()));
+        Self { alpn, ..self.clone() }
+    }
+
+    /// The same for a listener that sends records of at most so many bytes, for devices with small buffers.
+    #[must_use]
+    pub fn with_max_record(&self, bytes: usize) -> Self {
+        Self { max_record: max_record(bytes), ..self.clone() }
     }
 
     /// Starts one handshake.
@@ -151,6 +162,7 @@ impl ServerTls {
         config.max_early_data_size = 0;
         config.require_ems = self.extended_master_secret == ExtendedMasterSecret::Required;
         config.alpn_protocols.clone_from(&self.alpn);
+        config.max_fragment_size = self.max_record;
         // No compression of any kind, whatever features another crate switches on.
         config.cert_compressors.clear();
         config.cert_decompressors.clear();
@@ -182,6 +194,14 @@ impl Handshake {
     fn certificate_failure(&self) -> Option<HandshakeFailure> {
         self.refusal().map(HandshakeFailure::Certificate)
     }
+}
+
+/// rustls counts the 5 bytes of a record's header, but not what encryption adds; the content of a record, for which
+/// small clients have a buffer, is then always shorter than asked for. Less than rustls takes becomes its least.
+fn max_record(bytes: usize) -> Option<usize> {
+    const LEAST: usize = 32;
+    const LONGEST: usize = 16 * 1024;
+    (bytes < LONGEST).then_some(bytes.max(LEAST))
 }
 
 fn versions(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

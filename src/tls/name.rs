@@ -2,6 +2,7 @@
 //! an identity, and the log line must still say whose it is.
 
 use crate::policy::identity::name_from_der;
+use crate::telemetry::log::escape;
 use std::fmt::Write;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -9,20 +10,12 @@ use time::format_description::well_known::Rfc3339;
 /// Characters of a text from a certificate that a message shows.
 const SHOWN_CHARACTERS: usize = 256;
 
-/// Text for a log or terminal: control, format and other invisible characters escaped, overlong text cut.
+/// Text for a log or terminal: nothing in it steers either, and overlong text is cut.
 pub(super) fn escaped(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(SHOWN_CHARACTERS));
-    for (count, character) in text.chars().enumerate() {
-        if count == SHOWN_CHARACTERS {
-            shown.push('…');
-            break;
-        }
-        match character {
-            '"' | '\'' | '\\' => shown.push(character),
-            _ => shown.extend(character.escape_debug()),
-        }
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", escape(text.get(..end).unwrap_or_default())),
+        None => escape(text).into_owned(),
     }
-    shown
 }
 
 /// The DER of a Name, as the policy writes it.

@@ -122,11 +122,26 @@ impl TestCa {
 
     /// The same with changed parameters.
     pub fn intermediate_with(&self, stem: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
-        let subject = subject(stem);
+        self.certify(stem, subject(stem), KeyPair::generate().unwrap(), change)
+    }
+
+    /// Another certificate for an intermediate CA: its name and key, changed parameters.
+    pub fn recertify(&self, ca: &Self, stem: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let key = KeyPair::from_pem(&ca.issuer.key().serialize_pem()).unwrap();
+        self.certify(stem, ca.subject.clone(), key, change)
+    }
+
+    fn certify(
+        &self,
+        stem: &str,
+        subject: DistinguishedName,
+        key: KeyPair,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let mut params = ca_params(&subject);
         params.use_authority_key_identifier_extension = true;
         change(&mut params);
-        let issuer = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.issuer).unwrap();
+        let issuer = CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap();
         let mut intermediates = vec![issuer.der().clone()];
         intermediates.extend(self.intermediates.iter().cloned());
         Self::save(&self.folder, stem, subject, issuer, intermediates)
@@ -307,7 +322,7 @@ impl TestCa {
             .args(["-out", &format!("{stem}.csr")])
             .run();
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let mut sign = openssl(&self.folder, &["x509", "-req", "-days", "30", "-in", &format!("{stem}.csr")]);
+        let mut sign = openssl(&self.folder, &["x509", "-req", "-days", "60", "-in", &format!("{stem}.csr")]);
         sign.args(["-CA", &format!("{}.crt", self.stem), "-CAkey", &format!("{}.key", self.stem)]);
         sign.args(["-set_serial", &serial.to_string(), "-outform", "DER", "-out", &format!("{stem}.der")]);
         if !extensions.is_empty() {
@@ -343,7 +358,7 @@ impl TestCertificate {
 }
 
 impl Leaf {
-    /// `CN=<name>,O=acme`, clientAuth, P-256, from yesterday for 30 days.
+    /// `CN=<name>,O=acme`, clientAuth, P-256, from yesterday for 60 days.
     pub fn device(name: &str) -> Self {
         Self {
             subject: subject(name),
@@ -351,7 +366,7 @@ impl Leaf {
             purposes: vec![ExtendedKeyUsagePurpose::ClientAuth],
             is_ca: IsCa::NoCa,
             not_before: Duration::days(-1),
-            not_after: Duration::days(30),
+            not_after: Duration::days(60),
             algorithm: &PKCS_ECDSA_P256_SHA256,
         }
     }

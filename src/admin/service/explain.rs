@@ -1,7 +1,7 @@
 //! Why somebody may or may not.
 
 use super::devices::data;
-use super::resolve::{Resolved, Unlisted};
+use super::resolve::Unlisted;
 use super::{Call, Service};
 use crate::admin::reply::{AdminError, ExplanationView, Fault, Reply};
 use crate::admin::request::{DeviceRef, Named, Who};
@@ -9,7 +9,11 @@ use crate::policy::record::DeviceStatus;
 use crate::policy::{
     Action, Attributes, Change, ChangeSet, DeviceKey, DeviceRecord, Explanation, Policy, Principal, Refusal,
 };
+use crate::protocol::{TopicFilter, TopicName};
 use std::sync::Arc;
+
+/// The device that lists a group, and exists only in a question about that group.
+const MEMBER: &str = "a member of the group";
 
 impl Service {
     pub(super) fn explain(
@@ -38,24 +42,28 @@ impl Service {
         let resolved = match self.resolve(device, Unlisted::Accepted) {
             Ok(resolved) => resolved,
             // Nobody of that name: to the broker it is an unknown device, and that is the answer.
-            Err(error) if error.fault == Fault::Missing => return self.unknown(&policy, device, error),
+            Err(error) if error.fault == Fault::Missing => {
+                judge_topic(action, topic)?;
+                return self.unknown(&policy, device, error);
+            }
             Err(error) => return Err(error),
         };
         let principal = self.principal(&resolved, client_id);
-        let explanation = match policy.admit(&principal, &self.certificate(&resolved)?) {
-            Ok(_) => policy.explain(&principal, action, topic).map_err(data)?,
-            Err(refusal) => refused(&refusal, &resolved),
-        };
-        Ok((resolved.key.to_string(), explanation))
-    }
-
-    /// The certificate it is judged with: the one given, or for a name one that its record accepts.
-    fn certificate(&self, resolved: &Resolved) -> Result<[u8; 32], AdminError> {
-        if let Some(identity) = &resolved.identity {
-            return Ok(identity.sha256);
+        let mut explanation = policy.explain(&principal, action, topic).map_err(data)?;
+        match &resolved.identity {
+            // The rules are about the device; whether this certificate may speak for it comes before them.
+            Some(identity) => {
+                if let Err(refusal @ Refusal::NotPinned(_)) = policy.admit(&principal, &identity.sha256) {
+                    explanation = Explanation { allowed: false, rule: None, lines: vec![refusal.to_string()] };
+                }
+            }
+            None if !explanation.allowed && self.store().device(&resolved.key)?.is_none() => {
+                let hint = "judged by this name alone: --cert FILE judges the whole certificate";
+                explanation.lines.push(hint.to_owned());
+            }
+            None => {}
         }
-        let record = self.store().device(&resolved.key)?;
-        Ok(record.and_then(|record| record.pins.first().copied()).unwrap_or_default())
+        Ok((resolved.key.to_string(), explanation))
     }
 
     /// The answer about a name that means no known device. Several of one common name are no answer.
@@ -86,23 +94,29 @@ impl Service {
         topic: &str,
     ) -> Result<(String, Explanation), AdminError> {
         let record = self.group(self.store(), group)?;
-        let key = DeviceKey { trust: Arc::from(DeviceKey::DEFAULT_TRUST), name: Arc::from("a member of the group") };
+        let key = DeviceKey { trust: Arc::from(DeviceKey::DEFAULT_TRUST), name: Arc::from(MEMBER) };
         let member = DeviceRecord::new(key.clone(), DeviceStatus::Enabled, vec![record.name], Vec::new(), Vec::new())
             .map_err(data)?;
         let changes = ChangeSet { expected_generation: None, changes: vec![Change::PutDevice(member)] };
         let policy = self.authority.policy().with_changes(&changes, call.now)?;
         let principal = Principal { key, client_id: Arc::from(""), attributes: Arc::new(Attributes::default()) };
-        let explanation = policy.explain(&principal, action, topic).map_err(data)?;
+        let mut explanation = policy.explain(&principal, action, topic).map_err(data)?;
+        let about_rules = |line: &String| !line.starts_with(&format!("device {MEMBER}"));
+        explanation.lines.retain(about_rules);
+        for line in &mut explanation.lines {
+            *line = line.replace(&format!("'{MEMBER}'"), &format!("--group {group}"));
+        }
+        let judged = "judged for a member of which nothing else is known";
+        explanation.lines.insert(0, judged.to_owned());
         Ok((format!("group {group}"), explanation))
     }
 }
 
-fn refused(refusal: &Refusal, resolved: &Resolved) -> Explanation {
-    let mut lines = vec![refusal.to_string()];
-    if resolved.identity.is_none() && matches!(refusal, Refusal::Unknown(_)) {
-        lines.push(
-            "groups that match a certificate were judged by this name alone: --cert FILE judges the whole".into(),
-        );
-    }
-    Explanation { allowed: false, rule: None, lines }
+/// Text that is no topic is a fault of the question, whoever is asked about.
+fn judge_topic(action: Action, topic: &str) -> Result<(), AdminError> {
+    let judged = match action {
+        Action::Publish => TopicName::parse(topic).map(|_| ()),
+        Action::Subscribe => TopicFilter::parse(topic).map(|_| ()),
+    };
+    judged.map_err(|fault| data(format!("{topic:?}: {fault}")))
 }

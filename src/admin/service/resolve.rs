@@ -4,7 +4,7 @@ use super::Service;
 use crate::admin::reply::{AdminError, Fault};
 use crate::admin::request::{DeviceRef, Named};
 use crate::config::nearest;
-use crate::policy::{Attributes, DeviceKey, DistinguishedName, Identity, Principal, SubjectSelector};
+use crate::policy::{DeviceKey, DistinguishedName, Identity, Principal, SubjectSelector};
 use crate::telemetry::log::escape;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -65,24 +65,20 @@ impl Service {
         self.selector == SubjectSelector::Dn && !text.contains('=')
     }
 
-    /// What rules can ask about a device: from its certificate, or as far as its name says.
+    /// What rules can ask about a device: from its certificate, or as far as its name says. Without a client id it is
+    /// taken to be the common name.
     pub(super) fn principal(&self, resolved: &Resolved, client_id: Option<String>) -> Principal {
         let key = resolved.key.clone();
-        let attributes = match &resolved.identity {
-            Some(identity) => return Principal::of(identity, key, self.client_id(client_id, &identity.common_names)),
-            None => attributes(self.selector, &key.name),
+        let principal = match &resolved.identity {
+            Some(identity) => {
+                let client_id = identity.common_names.first().map(|name| Arc::from(name.as_str()));
+                Principal::of(identity, key, client_id.unwrap_or_default())
+            }
+            None => Principal::named(key, self.selector),
         };
-        let client_id = self.client_id(client_id, &attributes.common_names);
-        Principal { key, client_id, attributes: Arc::new(attributes) }
-    }
-
-    fn client_id(&self, given: Option<String>, common_names: &[String]) -> Arc<str> {
-        use crate::policy::ClientIdRule;
-        let rule = self.authority.policy().settings().client_id;
-        match (given, rule, common_names) {
-            (Some(client_id), ..) => Arc::from(client_id),
-            (None, ClientIdRule::CommonName, [name, ..]) => Arc::from(name.as_str()),
-            (None, ..) => Arc::from(""),
+        match client_id {
+            Some(client_id) => Principal { client_id: Arc::from(client_id), ..principal },
+            None => principal,
         }
     }
 
@@ -193,28 +189,6 @@ impl Service {
         }
         let reversed = DeviceKey { trust: Arc::clone(&key.trust), name: Arc::clone(&name) };
         Ok(self.store().device(&reversed)?.map(|_| name))
-    }
-}
-
-/// What a name alone says of a certificate.
-fn attributes(selector: SubjectSelector, name: &str) -> Attributes {
-    let one = || vec![name.to_owned()];
-    match selector {
-        SubjectSelector::Dn => {
-            let parsed = DistinguishedName::parse(name).ok();
-            let part = |part: fn(&DistinguishedName) -> Vec<String>| parsed.as_ref().map(part).unwrap_or_default();
-            Attributes {
-                subject: Arc::from(name),
-                common_names: part(DistinguishedName::common_names),
-                organisations: part(DistinguishedName::organisations),
-                units: part(DistinguishedName::units),
-                ..Attributes::default()
-            }
-        }
-        SubjectSelector::Cn => Attributes { common_names: one(), ..Attributes::default() },
-        SubjectSelector::SanUri => Attributes { san_uris: one(), ..Attributes::default() },
-        SubjectSelector::SanDns => Attributes { san_dns: one(), ..Attributes::default() },
-        SubjectSelector::SanEmail => Attributes { san_emails: one(), ..Attributes::default() },
     }
 }
 

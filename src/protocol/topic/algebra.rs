@@ -52,20 +52,27 @@ pub fn overlaps<'l>(left: impl Iterator<Item = Level<'l>>, right: impl Iterator<
     let mut left = left.fuse();
     let mut right = right.fuse();
     let mut first = true;
+    // Whether what both allow so far is the empty text, which is no topic.
+    let mut nothing_spelled = false;
     loop {
-        match (left.next(), right.next()) {
+        let pair = (left.next(), right.next());
+        match pair {
             (Some(Level::One | Level::Rest), Some(Level::Literal(text)))
             | (Some(Level::Literal(text)), Some(Level::One | Level::Rest))
                 if first && text.starts_with('$') =>
             {
                 return false;
             }
-            // Whatever the other one still demands is a possible rest, nothing included.
-            (Some(Level::Rest), _) | (_, Some(Level::Rest)) | (None, None) => return true,
+            // The rest is nothing: they meet in what was spelled. `+` and `/#` do not meet at all.
+            (Some(Level::Rest), None) | (None, Some(Level::Rest)) => return !nothing_spelled,
+            // Whatever the other one still demands is a possible rest.
+            (Some(Level::Rest), Some(_)) | (Some(_), Some(Level::Rest)) | (None, None) => return true,
             (Some(Level::One), Some(_)) | (Some(_), Some(Level::One)) => {}
             (Some(Level::Literal(left)), Some(Level::Literal(right))) if left == right => {}
             _ => return false,
         }
+        let empty = Some(Level::Literal(""));
+        nothing_spelled = first && (pair.0 == empty || pair.1 == empty);
         first = false;
     }
 }

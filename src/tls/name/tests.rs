@@ -34,7 +34,7 @@ fn a_value_never_looks_like_another_name_and_never_moves_the_cursor() {
     };
     assert_eq!(with_organisation("x, CN=admin".into()), r"O=x\, CN=admin,CN=device-001");
     let nasty = with_organisation("a\n\x1b[2J\0\u{202e}b".into());
-    assert!(nasty.is_ascii() && !nasty.contains(|shown: char| shown.is_control()), "{nasty:?}");
+    assert!(!nasty.contains(|shown: char| shown.is_control() || shown == '\u{202e}'), "{nasty:?}");
     assert_eq!(with_organisation(DnValue::BmpString("b\u{e4}r".try_into().unwrap())), "O=b\u{e4}r,CN=device-001");
 }
 

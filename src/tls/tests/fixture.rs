@@ -40,6 +40,7 @@ impl Site {
             minimum_version: TlsVersion::Tls12,
             extended_key_usage: ExtendedKeyUsage::Optional,
             extended_master_secret: ExtendedMasterSecret::Optional,
+            max_record: 16 * 1024,
         };
         Self { folder, ca, settings, selector: SubjectSelector::Dn }
     }

@@ -7,7 +7,7 @@ use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tl
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription as Alert, Error, HandshakeKind, NamedGroup};
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -59,11 +59,30 @@ fn minimum_version_is_a_minimum() {
 #[test]
 fn the_extended_master_secret_can_be_demanded() {
     let mut site = Site::new();
-    assert!(!site.load().begin().config.require_ems);
+    let device = site.ca.device("device-001");
+    let answer_without_it = |site: &Site| {
+        let tls = site.load();
+        handshake(&tls, Client::versions(site, &device, &[&TLS12])).accepted();
+        let handshake = tls.begin();
+        let mut server = rustls::ServerConnection::new(Arc::clone(&handshake.config)).unwrap();
+        server.read_tls(&mut hello_without_extended_master_secret(site).as_slice()).unwrap();
+        server.process_new_packets().map(|_| ()).map_err(|error| handshake.explain(&error))
+    };
+    assert_eq!(answer_without_it(&site), Ok(()));
     site.settings.extended_master_secret = ExtendedMasterSecret::Required;
-    let tls = site.load();
-    assert!(tls.begin().config.require_ems);
-    handshake(&tls, Client::versions(&site, &site.ca.device("device-001"), &[&TLS12])).accepted();
+    let Err(HandshakeFailure::Other { cause, remedy }) = answer_without_it(&site) else { panic!("accepted") };
+    assert!(cause.contains("ExtendedMasterSecret") && remedy.contains("tls.require_ems"), "{cause}, {remedy}");
+}
+
+/// A ClientHello of TLS 1.2 whose extended_master_secret (RFC 7627) got a number that nobody knows.
+fn hello_without_extended_master_secret(site: &Site) -> Vec<u8> {
+    let client = Client::versions(site, &site.ca.device("device-002"), &[&TLS12]);
+    let mut client = rustls::ClientConnection::new(Arc::new(client.config), "localhost".try_into().unwrap()).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    let at = hello.windows(4).position(|bytes| bytes == [0, 0x17, 0, 0]).unwrap();
+    hello[at..at + 2].copy_from_slice(&[0xfa, 0xfb]);
+    hello
 }
 
 #[test]
@@ -82,10 +101,42 @@ fn alpn_is_mqtt_or_nothing_or_what_is_configured() {
     let outcome = handshake(&tls, site.client(&device).alpn(&["x-amzn-mqtt-ca"]));
     failed_otherwise(&outcome, Alert::NoApplicationProtocol, "ALPN");
 
-    let wider = tls.with_alpn(&["mqtt", "x-amzn-mqtt-ca"]);
+    let wider = tls.with_mqtt_alpn(&["x-amzn-mqtt-ca".to_owned()]);
+    assert_eq!(negotiated(&wider, &["mqtt"]), Some(b"mqtt".to_vec()));
     assert_eq!(negotiated(&wider, &["x-amzn-mqtt-ca"]), Some(b"x-amzn-mqtt-ca".to_vec()));
     let outcome = handshake(&wider, site.client(&device).alpn(&["http/1.1"]));
     failed_otherwise(&outcome, Alert::NoApplicationProtocol, "ALPN");
+}
+
+#[test]
+fn records_are_as_short_as_asked_for() {
+    let mut site = Site::new();
+    let device = site.ca.device("device-001");
+    let longest_record = |site: &Site, tls: &ServerTls| {
+        let mut outcome = handshake(tls, site.client(&device));
+        outcome.accepted();
+        outcome.server.writer().write_all(&[7; 40_000]).unwrap();
+        let mut bytes = Vec::new();
+        while outcome.server.wants_write() {
+            outcome.server.write_tls(&mut bytes).unwrap();
+        }
+        let (mut rest, mut longest) = (bytes.as_slice(), 0);
+        while let [_, _, _, high, low, after @ ..] = rest {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            longest = longest.max(length);
+            rest = &after[length..];
+        }
+        longest
+    };
+    let unlimited = site.load();
+    let (few, least) =
+        (longest_record(&site, &unlimited.with_max_record(4096)), longest_record(&site, &unlimited.with_max_record(0)));
+    assert!(longest_record(&site, &unlimited) > 16 * 1024);
+    // The type byte and the tag of AEAD lie on top.
+    assert!((4000..=4096 - 5 + 17).contains(&few), "{few}");
+    assert!(least < 64, "{least}");
+    site.settings.max_record = 1024;
+    assert!(longest_record(&site, &site.load()) <= 1024 - 5 + 17);
 }
 
 /// Counts what a server gives a client to come back with, and keeps it.

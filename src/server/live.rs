@@ -1,0 +1,58 @@
+//! What the operator's side does to the running hub.
+
+use crate::admin::Live;
+use crate::admin::reply::BrokerView;
+use crate::hub::{Hub, Wakes};
+use crate::policy::{DeviceKey, Policy};
+use crate::protocol::ReasonCode;
+use crate::telemetry::metrics::METRICS;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The hub of a running broker, as operators see it.
+#[derive(Debug)]
+pub(super) struct LiveHub {
+    hub: Arc<Hub>,
+    mqtts: Vec<SocketAddr>,
+    started: Instant,
+}
+
+impl LiveHub {
+    pub(super) fn new(hub: Arc<Hub>, mqtts: Vec<SocketAddr>) -> Self {
+        Self { hub, mqtts, started: Instant::now() }
+    }
+}
+
+impl Live for LiveHub {
+    fn policy_changed(&self, policy: Arc<Policy>) {
+        tracing::info!(generation = policy.generation(), epoch = policy.epoch().0, "policy in force");
+        self.hub.set_policy(policy);
+    }
+
+    fn disconnect_device(&self, device: &DeviceKey, reason: ReasonCode) {
+        let closed = self.hub.disconnect_device(device, reason, &mut Wakes::default());
+        if closed > 0 {
+            tracing::info!(device = %device.name.escape_debug(), closed, "connections closed: {reason}");
+        }
+    }
+
+    fn status(&self) -> Option<BrokerView> {
+        let status = self.hub.status();
+        let counts = [
+            ("sessions", status.sessions),
+            ("connected", status.connected),
+            ("subscriptions", status.subscriptions),
+            ("retained_messages", status.retained),
+        ];
+        let counts = counts.into_iter().map(|(name, count)| (name.to_owned(), count as u64));
+        let metrics = METRICS.snapshot().into_iter().map(|(name, value)| (name.to_owned(), value));
+        Some(BrokerView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            mqtts: self.mqtts.iter().map(ToString::to_string).collect(),
+            metrics: counts.chain(metrics).collect(),
+        })
+    }
+}

@@ -1,0 +1,282 @@
+//! A blocking client over TLS that sends the bytes it is told to and says what came back.
+
+use super::PATIENCE;
+use super::wire::{self, Connect, Message, Packet, Version};
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use rustls::{AlertDescription, ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The files of one client: a CA to trust, and its own certificate and key, if it has one.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) server_ca: PathBuf,
+    pub(crate) own: Option<(PathBuf, PathBuf)>,
+}
+
+impl Credentials {
+    /// A configuration for rustls that presents the certificate as it is, however odd.
+    pub(crate) fn config(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates(&self.server_ca));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider has both versions")
+            .with_root_certificates(roots);
+        match &self.own {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => builder.with_client_cert_resolver(Arc::new(AsItIs::load(chain, key))),
+        }
+    }
+}
+
+fn certificates(file: &Path) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Presents a certificate without judging it; rustls itself would not load an X.509 v1 certificate.
+#[derive(Debug)]
+struct AsItIs(Arc<CertifiedKey>);
+
+impl AsItIs {
+    fn load(chain: &Path, key: &Path) -> Self {
+        let key = PrivateKeyDer::from_pem_file(key).unwrap_or_else(|error| panic!("{}: {error}", key.display()));
+        let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key that signs");
+        Self(Arc::new(CertifiedKey::new(certificates(chain), key)))
+    }
+}
+
+impl ResolvesClientCert for AsItIs {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// One connection. Every wait ends after [`PATIENCE`] with a panic that says what was awaited.
+pub(crate) struct RawClient {
+    stream: StreamOwned<ClientConnection, TcpStream>,
+    inbox: Vec<u8>,
+    pub(crate) version: Version,
+    next_id: u16,
+}
+
+impl RawClient {
+    /// Shakes hands. In TLS 1.3 the server judges the client's certificate afterwards: see [`refusal`].
+    pub(crate) fn handshake(address: SocketAddr, credentials: &Credentials) -> io::Result<Self> {
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connection = ClientConnection::new(Arc::new(credentials.config()), name).expect("a client configuration");
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        let mut stream = StreamOwned::new(connection, socket);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        Ok(Self { stream, inbox: Vec::new(), version: Version::V5, next_id: 1 })
+    }
+
+    /// Connects and expects to be let in.
+    #[track_caller]
+    pub(crate) fn connect(
+        address: SocketAddr,
+        credentials: &Credentials,
+        version: Version,
+        connect: &Connect<'_>,
+    ) -> Self {
+        let (client, answer) = Self::try_connect(address, credentials, version, connect);
+        assert_eq!(answer.code(), 0, "CONNACK to {connect:?}");
+        client
+    }
+
+    /// Connects and returns the CONNACK, whatever it says.
+    #[track_caller]
+    pub(crate) fn try_connect(
+        address: SocketAddr,
+        credentials: &Credentials,
+        version: Version,
+        connect: &Connect<'_>,
+    ) -> (Self, Packet) {
+        let mut client = Self::handshake(address, credentials).expect("a handshake that succeeds");
+        client.version = version;
+        client.send(&connect.encode(version));
+        let answer = client.expect(wire::CONNACK);
+        (client, answer)
+    }
+
+    #[track_caller]
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.try_send(bytes).expect("a connection that takes bytes");
+    }
+
+    /// Sends, where the broker may already have closed.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)?;
+        self.stream.flush()
+    }
+
+    /// The next packet.
+    #[track_caller]
+    pub(crate) fn receive(&mut self) -> Packet {
+        loop {
+            if let Some((packet, length)) = Packet::split(&self.inbox) {
+                self.inbox.drain(..length);
+                return packet;
+            }
+            match self.fill() {
+                Ok(0) => panic!("closed while a packet was awaited; unread: {:?}", self.inbox),
+                Ok(_) => {}
+                Err(error) => panic!("{error} while a packet was awaited; unread: {:?}", self.inbox),
+            }
+        }
+    }
+
+    /// The next packet, which must be of this kind.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, kind: u8) -> Packet {
+        let packet = self.receive();
+        assert_eq!(packet.kind(), kind, "another packet came: {packet:?}");
+        packet
+    }
+
+    /// The next packet, which must be a message; acknowledged where it asks for that.
+    #[track_caller]
+    pub(crate) fn expect_message(&mut self) -> Message {
+        let message = self.expect(wire::PUBLISH).message(self.version);
+        match message.qos {
+            0 => {}
+            1 => self.send(&wire::acknowledge(wire::PUBACK, message.id)),
+            _ => {
+                self.send(&wire::acknowledge(wire::PUBREC, message.id));
+                assert_eq!(self.expect(wire::PUBREL).id(), message.id);
+                self.send(&wire::acknowledge(wire::PUBCOMP, message.id));
+            }
+        }
+        message
+    }
+
+    /// Subscribes with QoS 1 and returns the codes of the SUBACK.
+    #[track_caller]
+    pub(crate) fn subscribe(&mut self, filters: &[&str]) -> Vec<u8> {
+        let filters: Vec<(&str, u8)> = filters.iter().map(|filter| (*filter, 1)).collect();
+        let id = self.id();
+        self.send(&wire::subscribe(self.version, id, &filters));
+        let answer = self.expect(wire::SUBACK);
+        assert_eq!(answer.id(), id);
+        answer.codes(self.version)
+    }
+
+    /// Publishes with QoS 1 and returns the code of the PUBACK.
+    #[track_caller]
+    pub(crate) fn publish(&mut self, topic: &str, payload: &[u8]) -> u8 {
+        let id = self.id();
+        self.send(&wire::publish(self.version, topic, payload, 1, false, id));
+        let answer = self.expect(wire::PUBACK);
+        assert_eq!(answer.id(), id);
+        answer.code()
+    }
+
+    /// Nothing is on its way to this client: what was routed to it before now would come before the answer to a
+    /// ping.
+    #[track_caller]
+    pub(crate) fn expect_silence(&mut self) {
+        self.send(&wire::ping());
+        self.expect(wire::PINGRESP);
+    }
+
+    /// The broker closes, after no more than `last` packets of which the last is returned.
+    #[track_caller]
+    pub(crate) fn expect_close(&mut self) -> Option<Packet> {
+        let mut last = None;
+        loop {
+            while let Some((packet, length)) = Packet::split(&self.inbox) {
+                self.inbox.drain(..length);
+                last = Some(packet);
+            }
+            match self.fill() {
+                Ok(0) => return last,
+                Ok(_) => {}
+                Err(error) if is_close(&error) => return last,
+                Err(error) => panic!("{error} while the end of the connection was awaited"),
+            }
+        }
+    }
+
+    /// Ends this side of the connection: TLS' goodbye, then TCP's. What the broker still sends can be read.
+    pub(crate) fn hang_up(&mut self) {
+        self.stream.conn.send_close_notify();
+        let _ = self.stream.flush();
+        let _ = self.stream.sock.shutdown(Shutdown::Write);
+    }
+
+    /// Reads until a PINGRESP or the end of the connection, whatever comes before.
+    #[track_caller]
+    pub(crate) fn answers_ping(&mut self) -> bool {
+        loop {
+            while let Some((packet, length)) = Packet::split(&self.inbox) {
+                self.inbox.drain(..length);
+                if packet.kind() == wire::PINGRESP {
+                    return true;
+                }
+            }
+            match self.fill() {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) if is_close(&error) => return false,
+                Err(error) => panic!("{error}: neither an answer to a ping nor the end of the connection"),
+            }
+        }
+    }
+
+    /// Says goodbye and lets the connection end.
+    #[track_caller]
+    pub(crate) fn leave(mut self) {
+        self.send(&wire::disconnect());
+        self.expect_close();
+    }
+
+    fn id(&mut self) -> u16 {
+        let id = self.next_id;
+        self.next_id = id.checked_add(1).unwrap_or(1);
+        id
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; 4096];
+        let read = self.stream.read(&mut buffer)?;
+        self.inbox.extend(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// Whether the error is the other side's closing: a reset, or an end without TLS' own goodbye.
+fn is_close(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof)
+}
+
+/// The TLS alert with which the broker refuses these credentials.
+#[track_caller]
+pub(crate) fn refusal(address: SocketAddr, credentials: &Credentials) -> AlertDescription {
+    let outcome = RawClient::handshake(address, credentials).and_then(|mut client| {
+        client.try_send(&Connect::clean("stranger").encode(Version::V5))?;
+        client.fill()?;
+        Ok(client.inbox)
+    });
+    let error = outcome.expect_err("the broker refuses the handshake");
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(alert)) => *alert,
+        _ => panic!("no TLS alert came, but: {error}"),
+    }
+}

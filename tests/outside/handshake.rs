@@ -1,0 +1,121 @@
+//! Who is refused before a byte of MQTT is read, and what the operator reads about it.
+
+use crate::common::broker::Broker;
+use crate::common::client::{Credentials, RawClient, refusal};
+use crate::common::fleet::{Fleet, enter};
+use crate::common::wire::{BOTH, Connect, Version};
+use crate::odd_certificates;
+use rustls::AlertDescription;
+
+/// The stranger is refused with one of `alerts`, the log line holds every one of `parts`, and a device of the fleet
+/// is served before and after.
+#[track_caller]
+fn refused(fleet: &Fleet, stranger: &Credentials, alerts: &[AlertDescription], parts: &[&str]) {
+    let device = fleet.device("device-001");
+    let mut broker = fleet.serve();
+    enter(&broker, &device, Version::V5, "before").leave();
+    let alert = refusal(broker.address, stranger);
+    assert!(alerts.contains(&alert), "the alert was {alert:?}, not one of {alerts:?}");
+    says_what_and_why(&broker, parts);
+    enter(&broker, &device, Version::V5, "after").leave();
+    broker.assert_unharmed();
+}
+
+fn says_what_and_why(broker: &Broker, parts: &[&str]) {
+    let line = broker.log.wait_for(&["cause="]);
+    for part in ["remedy="].iter().chain(parts) {
+        assert!(line.contains(part), "no {part} in the log line: {line}");
+    }
+}
+
+#[test]
+fn no_certificate_is_refused_in_the_handshake() {
+    let fleet = Fleet::new();
+    let alerts = [AlertDescription::CertificateRequired, AlertDescription::HandshakeFailure];
+    refused(&fleet, &fleet.anonymous(), &alerts, &["certificate"]);
+}
+
+#[test]
+fn a_foreign_ca_is_refused_in_the_handshake() {
+    let fleet = Fleet::new();
+    let stranger = odd_certificates::foreign(&fleet, "device-001");
+    refused(
+        &fleet,
+        &stranger,
+        &[AlertDescription::UnknownCA],
+        &["subject=\"CN=device-001\"", "issuer=", "Somebody else's CA"],
+    );
+}
+
+#[test]
+fn a_foreign_ca_with_the_same_name_is_refused_in_the_handshake() {
+    let fleet = Fleet::new();
+    let stranger = odd_certificates::same_name(&fleet, "device-001");
+    let alerts = [AlertDescription::UnknownCA, AlertDescription::DecryptError, AlertDescription::BadCertificate];
+    refused(&fleet, &stranger, &alerts, &["subject=\"CN=device-001\"", "issuer="]);
+}
+
+#[test]
+fn an_expired_certificate_is_refused_in_the_handshake() {
+    let fleet = Fleet::new();
+    let stranger = odd_certificates::expired(&fleet, "device-001");
+    refused(
+        &fleet,
+        &stranger,
+        &[AlertDescription::CertificateExpired],
+        &["subject=\"CN=device-001\"", "issuer=", "expired"],
+    );
+}
+
+#[test]
+fn a_certificate_revoked_by_the_crl_is_refused_in_the_handshake() {
+    let fleet = Fleet::new();
+    let stranger = fleet.unlisted_device("stolen");
+    fleet.run(["cert".into(), "revoke".into(), fleet.certificate("stolen.crt")]);
+    refused(
+        &fleet,
+        &stranger,
+        &[AlertDescription::CertificateRevoked],
+        &["subject=\"CN=stolen\"", "issuer=", "revoked"],
+    );
+}
+
+#[test]
+fn an_x509_v1_certificate_is_refused_in_the_handshake() {
+    let fleet = Fleet::new();
+    let stranger = odd_certificates::version_1(&fleet, "device-001");
+    let alerts = [AlertDescription::UnsupportedCertificate, AlertDescription::BadCertificate];
+    refused(&fleet, &stranger, &alerts, &["subject=\"CN=device-001\"", "issuer=", "-extfile"]);
+}
+
+#[test]
+fn a_valid_certificate_that_nobody_knows_gets_a_connack() {
+    let fleet = Fleet::new();
+    let stranger = fleet.unlisted_device("stranger");
+    let broker = fleet.serve();
+    for version in BOTH {
+        let connect = Connect::clean("stranger");
+        let (mut client, answer) = RawClient::try_connect(broker.address, &stranger, version, &connect);
+        assert_eq!(answer.code(), version.refused(), "{version:?}");
+        assert!(!answer.session_present());
+        assert_eq!(client.expect_close(), None);
+    }
+    broker.log.wait_for(&["CN=stranger", "unknown"]);
+}
+
+#[test]
+fn tls_below_1_2_is_refused() {
+    let fleet = Fleet::new();
+    fleet.device("device-001");
+    let broker = fleet.serve();
+    let output = std::process::Command::new("openssl")
+        .args(["s_client", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", "-connect", &broker.address.to_string()])
+        .arg("-cert")
+        .arg(fleet.certificate("device-001.crt"))
+        .arg("-key")
+        .arg(fleet.certificate("device-001.key"))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("openssl");
+    assert!(!output.status.success(), "TLS 1.1 was spoken: {}", String::from_utf8_lossy(&output.stdout));
+}

@@ -1,0 +1,19 @@
+//! certmq seen from outside: the program as a process, its commands, real clients, the network. One file per theme;
+//! each test is named after a sentence that must hold for whoever runs it.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod clients;
+mod delivery;
+mod handshake;
+mod identity;
+mod isolation;
+mod odd_certificates;
+mod policy_changes;
+mod quickstart;
+mod rumqttc_client;
+mod shutdown;
+mod storm;
