@@ -1,6 +1,8 @@
 //! Our names against OpenSSL's: `openssl x509 -subject -nameopt RFC2253,-esc_msb,utf8` on names as authorities and
 //! attackers make them. Where the two differ, the test says how.
 
+#![allow(clippy::expect_used, reason = "a test may stop where openssl does not do its part")]
+
 #[path = "../src/policy/identity/forged.rs"]
 mod forged;
 

@@ -1,21 +1,20 @@
 //! Records -> [`Policy`]: immutable, shared, under 200 bytes a device.
 
-use super::devices::{DeviceView, Devices, DevicesBuilder, DevicesError, Edit};
+use super::devices::{DeviceView, Devices, DevicesBuilder, DevicesError};
 use super::groups::{Group, Groups};
 use super::name::common_name_text;
 use super::packed::Full;
 use super::record::{DeviceStatus, Rule};
-use super::{
-    Change, ChangeSet, ClientIdRule, DeviceKey, DeviceRecord, DistinguishedName, Epoch, GroupRecord, PolicySettings,
-    Records,
-};
+use super::{ClientIdRule, DeviceKey, DeviceRecord, DistinguishedName, Epoch, GroupRecord, PolicySettings, Records};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+mod changes;
 #[cfg(test)]
 mod tests;
 
-/// The whole policy in its compiled form. Cheap to clone; a change copies one shard.
+/// The whole policy in its compiled form. Cheap to clone; a change copies one shard. Each policy of a run must be
+/// derived from the last one, because caches tell policies apart by their epoch.
 #[derive(Clone, Debug)]
 pub struct Policy {
     epoch: Epoch,
@@ -150,25 +149,6 @@ impl Policy {
         }
     }
 
-    /// The policy after `changes`, one epoch and one generation later. Costs by what changed: a device copies one
-    /// leaf of the tree, a group the table of groups; only removing a group looks at all devices.
-    ///
-    /// # Errors
-    /// Changes that contradict the records or each other; `self` is as before.
-    pub fn with_changes(&self, changes: &ChangeSet, now: i64) -> Result<Self, CompileError> {
-        if let Some(expected) = changes.expected_generation.filter(|expected| *expected != self.generation) {
-            return Err(CompileError::Generation { expected, found: self.generation });
-        }
-        let mut after = self.clone();
-        let removed = after.change_groups(changes)?;
-        after.change_devices(changes)?;
-        after.remove_groups(&removed)?;
-        after.now = now;
-        after.generation = self.generation + 1;
-        after.epoch = Epoch(self.epoch.0 + 1);
-        Ok(after)
-    }
-
     /// When the next `until` passes, Unix seconds: then [`Policy::at`] must be called.
     pub fn next_expiry(&self) -> Option<i64> {
         self.next_end(self.now)
@@ -243,88 +223,6 @@ impl Policy {
 
     fn next_end(&self, after: i64) -> Option<i64> {
         self.devices.next_end(after).into_iter().chain(self.groups.next_end(after)).min()
-    }
-
-    /// Puts groups; the numbers of those to be removed come back, because devices of the same change may still have
-    /// to leave them.
-    fn change_groups(&mut self, changes: &ChangeSet) -> Result<Vec<u32>, CompileError> {
-        let mut removed = Vec::new();
-        let mut named = Vec::new();
-        let mut groups = None;
-        for change in &changes.changes {
-            let name = match change {
-                Change::PutGroup(record) => {
-                    check_group(record, self.settings)?;
-                    groups.get_or_insert_with(|| (*self.groups).clone()).put(Group::of(record)?)?;
-                    &record.name
-                }
-                Change::RemoveGroup(name) => {
-                    let number = self.groups.number(name);
-                    removed.push(number.ok_or_else(|| CompileError::UnknownGroup(name.to_string()))?);
-                    name
-                }
-                Change::PutDevice(_) | Change::RemoveDevice(_) => continue,
-            };
-            named.push(name);
-        }
-        named.sort_unstable();
-        if let Some((twice, _)) = named.iter().zip(named.iter().skip(1)).find(|(left, right)| left == right) {
-            return Err(CompileError::Twice(format!("group {twice:?}")));
-        }
-        if let Some(mut groups) = groups {
-            groups.index();
-            self.groups = Arc::new(groups);
-        }
-        Ok(removed)
-    }
-
-    fn change_devices(&mut self, changes: &ChangeSet) -> Result<(), CompileError> {
-        let mut edits = Vec::new();
-        for change in &changes.changes {
-            edits.push(match change {
-                Change::PutDevice(record) => {
-                    check_device(record, self.settings)?;
-                    let trust = self.trusts.number_or_add(&record.key.trust)?;
-                    Edit { trust, name: &record.key.name, put: Some((record, self.group_numbers(record)?)) }
-                }
-                Change::RemoveDevice(key) => match self.trusts.number(&key.trust) {
-                    Some(trust) => Edit { trust, name: &key.name, put: None },
-                    None => return Err(CompileError::NoSuchDevice(key.to_string())),
-                },
-                Change::PutGroup(_) | Change::RemoveGroup(_) => continue,
-            });
-        }
-        if !edits.is_empty() {
-            self.devices = self.devices.with(edits).map_err(|error| self.trusts.explain(error))?;
-        }
-        Ok(())
-    }
-
-    fn group_numbers(&self, record: &DeviceRecord) -> Result<Vec<u32>, CompileError> {
-        let number = |group: &Arc<str>| {
-            self.groups
-                .number(group)
-                .ok_or_else(|| CompileError::NoSuchGroup { device: record.key.to_string(), group: group.to_string() })
-        };
-        record.groups.iter().map(number).collect()
-    }
-
-    fn remove_groups(&mut self, removed: &[u32]) -> Result<(), CompileError> {
-        if removed.is_empty() {
-            return Ok(());
-        }
-        if let Some(example) = self.devices.listing(removed).next() {
-            let listed = removed.iter().find(|number| example.groups().contains(number)).copied().unwrap_or_default();
-            return Err(CompileError::GroupInUse {
-                group: self.groups.group(listed).map(|group| group.name.to_string()).unwrap_or_default(),
-                devices: self.devices.listing(&[listed]).count(),
-                example: self.key_of(example).map(|key| key.to_string()).unwrap_or_default(),
-            });
-        }
-        let groups = Arc::make_mut(&mut self.groups);
-        removed.iter().for_each(|number| groups.remove(*number));
-        groups.index();
-        Ok(())
     }
 }
 

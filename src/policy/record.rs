@@ -1,5 +1,6 @@
 //! The policy as operators write it and the store keeps it: devices, groups, rules.
 
+use super::name::value_fault;
 use super::{DeviceKey, Principal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +75,14 @@ pub enum RecordError {
         /// The attribute's name in files.
         attribute: &'static str,
     },
+    /// A device that no certificate can be.
+    #[error("the {part} of a device {fault}")]
+    Key {
+        /// Name or trust block.
+        part: &'static str,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
     /// Over two pins.
     #[error("{0} pinned certificates; one or two (the present and the next) are possible")]
     Pins(usize),
@@ -116,6 +125,11 @@ impl DeviceRecord {
     /// # Errors
     /// As [`DeviceRecord::new`].
     pub fn validate(&self) -> Result<(), RecordError> {
+        for (part, text) in [("name", &self.key.name), ("trust block", &self.key.trust)] {
+            if let Some(fault) = value_fault(text) {
+                return Err(RecordError::Key { part, fault });
+            }
+        }
         self.groups.iter().try_for_each(|group| validate_group_name(group))?;
         self.rules.iter().try_for_each(Rule::validate)?;
         if self.pins.len() > 2 { Err(RecordError::Pins(self.pins.len())) } else { Ok(()) }
@@ -143,6 +157,37 @@ impl GroupRecord {
             return Err(RecordError::EmptyMatch { attribute: attribute.as_str() });
         }
         Ok(self.rules.iter().try_for_each(Rule::validate)?)
+    }
+}
+
+impl Records {
+    /// What is allowed but seldom meant, a sentence each: rights that end at renewal, denies that a device sheds with
+    /// an attribute of its certificate.
+    pub fn warnings(&self) -> Vec<String> {
+        let of_devices = self.devices.values().map(|device| (format!("device {}", device.key), &device.rules, false));
+        let of_groups = self
+            .groups
+            .values()
+            .map(|group| (format!("group {}", group.name), &group.rules, !group.matches.is_empty()));
+        let mut warnings = Vec::new();
+        for (who, rules, is_matched) in of_groups.chain(of_devices) {
+            for rule in rules {
+                let what = format!(
+                    "{who}: rule {} ({} {} {:?})",
+                    rule.id(),
+                    rule.effect.as_str(),
+                    rule.action.as_str(),
+                    rule.filter
+                );
+                if rule.filter.split('/').any(|level| level == "{serial}") {
+                    warnings.push(format!("{what} ends when the certificate is renewed, because {{serial}} changes"));
+                }
+                if is_matched && rule.effect == Effect::Deny {
+                    warnings.push(format!("{what} no longer holds for a certificate without the matched attribute"));
+                }
+            }
+        }
+        warnings
     }
 }
 

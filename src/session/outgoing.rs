@@ -145,13 +145,16 @@ impl Outgoing {
         }
     }
 
-    /// Brings back, to the front and in their order, what was withheld under an earlier policy.
-    pub(super) fn reconsider(&mut self, epoch: Epoch) {
-        if self.withheld.last().is_some_and(|waiting| waiting.epoch != epoch) {
+    /// Brings back, to the front and in their order, what was withheld under an earlier policy; says whether there
+    /// was any.
+    pub(super) fn reconsider(&mut self, epoch: Epoch) -> bool {
+        let stale = self.withheld.last().is_some_and(|waiting| waiting.epoch != epoch);
+        if stale {
             for waiting in self.withheld.drain(..).rev() {
                 self.queue.push_front(waiting);
             }
         }
+        stale
     }
 
     /// Puts a message in flight, as sent.

@@ -160,7 +160,15 @@ impl Session {
                     identifiers: fit.identifiers.into_boxed_slice(),
                     epoch: policy.epoch(),
                 };
-                self.deliver_surely(waiting, outbox, bounds, now)
+                let came_back = self.outgoing.reconsider(policy.epoch());
+                match outbox {
+                    // What came back goes first, and somebody must see to it.
+                    Some(outbox) if came_back => {
+                        outbox.starve();
+                        self.deliver_surely(waiting, Some(outbox), bounds, now)
+                    }
+                    outbox => self.deliver_surely(waiting, outbox, bounds, now),
+                }
             }
         }
     }

@@ -100,7 +100,7 @@ fn devices_are_found_by_their_common_name() {
     records.devices.insert(nested.clone(), DeviceRecord { key: nested, ..device("dev", &[], &[]) });
     let policy = Policy::compile(&records, PolicySettings::default(), NOW).expect("a policy");
     let found: Vec<String> = policy.devices_by_common_name("dev").iter().map(ToString::to_string).collect();
-    assert_eq!(found, ["CN=dev+OU=x,O=acme", "CN=dev,O=acme", "CN=dev,O=acme (trust block other)"]);
+    assert_eq!(found, ["CN=dev+OU=x,O=acme", "CN=dev,O=acme", "CN=dev,O=acme (trust block \"other\")"]);
     assert_eq!(policy.devices_by_common_name("x, CN=dev").len(), 1);
     assert!(policy.devices_by_common_name("de").is_empty() && policy.devices_by_common_name("").is_empty());
 }

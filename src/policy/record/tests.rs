@@ -90,10 +90,27 @@ fn records_are_valid_or_are_not_made() {
     let pins = (0..3).map(|pin| [pin; 32]).collect();
     let device = DeviceRecord::new(key("dev"), DeviceStatus::Enabled, vec![], vec![], pins);
     assert_eq!(device, Err(RecordError::Pins(3)));
+    for (trust, name) in [("", "CN=a"), ("default", ""), ("default", "CN=a\n"), ("a\0", "CN=a")] {
+        let odd = DeviceKey { trust: trust.into(), name: name.into() };
+        let device = DeviceRecord::new(odd, DeviceStatus::Enabled, vec![], vec![], vec![]);
+        assert!(matches!(device, Err(RecordError::Key { .. })), "{trust} {name}");
+    }
     for name in ["", "a b", "ä", "a/b", &"x".repeat(65)] {
         assert!(matches!(GroupRecord::new(name, BTreeMap::new(), vec![]), Err(RecordError::GroupName(_))), "{name}");
     }
     assert!(GroupRecord::new("A-z_0.9", BTreeMap::new(), vec![]).is_ok());
     let matches = BTreeMap::from([(Attribute::Ou, String::new())]);
     assert!(matches!(GroupRecord::new("g", matches, vec![]), Err(RecordError::EmptyMatch { attribute: "ou" })));
+}
+
+#[test]
+fn what_is_seldom_meant_is_pointed_out() {
+    let matched = group("m", &[(Attribute::Ou, "x")], &["deny publish a", "allow publish b"]);
+    let listed = group("l", &[], &["deny publish a"]);
+    let warnings = records(vec![matched, listed], vec![device("dev", &[], &["allow publish {serial}/x"])]).warnings();
+    let parts = [["group m: rule", "without the matched attribute"], ["device CN=dev,O=acme: rule", "renewed"]];
+    assert_eq!(warnings.len(), parts.len(), "{warnings:?}");
+    for (warning, parts) in warnings.iter().zip(parts) {
+        assert!(parts.iter().all(|part| warning.contains(part)), "{warning}");
+    }
 }
