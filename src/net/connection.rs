@@ -193,6 +193,8 @@ impl Connection {
                     _ => client.end(self.service.now(), &mut wakes),
                 }
             }
+            // A refusal has been logged with its cause.
+            Stage::Expecting(_) if matches!(end, End::ByBroker(_)) => {}
             Stage::Expecting(expecting) => {
                 static SAMPLED: Sampled = Sampled::per_second(20);
                 if let Some(suppressed) = SAMPLED.admit() {
