@@ -158,7 +158,8 @@ impl Session {
                     qos: fit.qos,
                     retain: fit.retain,
                     identifiers: fit.identifiers.into_boxed_slice(),
-                    epoch: policy.epoch(),
+                    // Not that of `policy`: it may be later than the one that judged the writer.
+                    epoch: publication.epoch(),
                 };
                 let came_back = self.outgoing.reconsider(policy.epoch());
                 match outbox {
