@@ -1,5 +1,7 @@
 //! Nanoseconds per packet: `cargo bench --bench codec`. The best of several rounds, so that a busy machine shows less.
 
+#![allow(clippy::print_stdout, reason = "its figures are its result")]
+
 use std::hint::black_box;
 use std::time::Instant;
 

@@ -1,6 +1,8 @@
 //! A second, independent codec on the other end: mqttbytes, for what it does right. That is every valid packet of
 //! 3.1.1, and PUBLISH and its acknowledgements of 5.0 without subscription identifiers, whose length it miscounts.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may fail and talk")]
+
 mod packets;
 
 use bytes::{Bytes, BytesMut};

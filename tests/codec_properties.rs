@@ -1,5 +1,7 @@
 //! The codec for any valid packet: it is read as it was written, and no beginning of it means anything.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may fail and talk")]
+
 mod packets;
 
 use certmq::protocol::{DecodeError, Decoded, MAX_PACKET_BYTES, PropertiesBuf, Property, decode, decode_connect};

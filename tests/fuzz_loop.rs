@@ -1,6 +1,8 @@
 //! Mutated packets against the codec, on the stable toolchain: two seconds, or `CERTMQ_FUZZ_SECONDS`. The seed of a
 //! failing run is printed; `CERTMQ_FUZZ_SEED` runs it again.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may fail and talk")]
+
 mod packets;
 
 use std::fmt::Debug;

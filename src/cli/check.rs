@@ -1,7 +1,6 @@
 //! `certmq check`: would the broker start, and what would it serve?
 
 use super::ca::now;
-use super::settings::judge_private_key;
 use super::{Context, Exit, Failure, Outcome, after_help, backend, output};
 use crate::admin::{Client, PolicyAuthority, Reply, Request, preflight};
 use crate::config::Settings;
@@ -53,7 +52,7 @@ impl Arguments {
         let mut document = Document::of(&settings, context);
         let mut code = Exit::Success;
         // Certificates first: root may read their keys, the owner of the store perhaps not.
-        for check in [check_key, check_tls, check_store] {
+        for check in [check_tls, check_store] {
             if let Err(failure) = check(&settings, &mut document) {
                 document.faults.push(failure.to_string());
                 if code == Exit::Success {
@@ -96,13 +95,8 @@ fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn check_key(settings: &Settings, _: &mut Document) -> Result<(), Failure> {
-    judge_private_key(settings)
-}
-
 fn check_tls(settings: &Settings, document: &mut Document) -> Result<(), Failure> {
-    let notices = preflight::certificates(settings, now())
-        .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
+    let notices = preflight::certificates(settings, now()).map_err(|error| backend::refused(&error))?;
     document.notices.extend(notices);
     Ok(())
 }

@@ -40,8 +40,8 @@ enum Command {
         /// A group it is a member of; may be repeated
         #[arg(long, value_name = "NAME")]
         group: Vec<String>,
-        /// Accept exactly this certificate from it
-        #[arg(long, requires = "cert")]
+        /// Accept exactly the certificate of --cert from it
+        #[arg(long, conflicts_with = "subject")]
         pin: bool,
     },
     /// List every record

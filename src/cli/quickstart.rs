@@ -90,19 +90,19 @@ fn judge_clients() {
 /// What a client on this machine connects to.
 fn client_address(listening: &[SocketAddr]) -> (String, u16) {
     match listening.first() {
-        Some(address) if address.ip().is_unspecified() || address.ip().is_loopback() => {
-            ("localhost".to_owned(), address.port())
-        }
+        Some(address) if address.ip().is_unspecified() => ("localhost".to_owned(), address.port()),
         Some(address) => (address.ip().to_string(), address.port()),
         None => ("localhost".to_owned(), 8883),
     }
 }
 
+/// One sentence: what is taken, and how a first try takes another port.
 fn suggest_port(failure: Failure) -> Failure {
     if failure.code() != Exit::Unavailable {
         return failure;
     }
+    let fault = failure.message().split("; ").next().unwrap_or_default();
     let remedy =
         "stop what listens there, or choose another port: CERTMQ__LISTENERS__MQTTS=127.0.0.1:18883 certmq quickstart";
-    Failure::new(failure.code(), format!("{failure}; {remedy}"))
+    Failure::new(failure.code(), format!("{fault}; {remedy}"))
 }

@@ -1,6 +1,5 @@
 //! `certmq serve`: the broker.
 
-use super::settings::judge_private_key;
 use super::{Context, Exit, Failure, Outcome, after_help, output};
 use crate::config::{LogFormat, Settings};
 use crate::server::{self, ErrorKind, Ready, ServerError};
@@ -50,7 +49,6 @@ impl Arguments {
 
 /// Runs the broker with its log until it is told to stop.
 pub(super) fn serve(settings: Settings, ready: impl FnOnce(&Ready)) -> Outcome {
-    judge_private_key(&settings)?;
     start_log(&settings)?;
     server::run(settings, ready).map_err(failure)?;
     Ok(Exit::Success)

@@ -2,7 +2,6 @@
 
 use super::{Context, Exit, Failure};
 use crate::config::{self, Settings, SettingsError, Sources};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Read when no `--config` is given and it is there.
@@ -37,21 +36,4 @@ impl Context {
             SettingsError::Faults(_) => Failure::new(Exit::Configuration, error.to_string()),
         })
     }
-}
-
-/// Refuses a private key that others can read, before anything is built on it.
-pub(super) fn judge_private_key(settings: &Settings) -> Result<(), Failure> {
-    let path = &settings.tls.private_key;
-    // A key that is not there is told with everything else that is missing.
-    let Ok(found) = path.metadata() else { return Ok(()) };
-    let mode = found.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    let message = format!(
-        "{}: others may use this private key (mode {mode:04o}); run: chmod go-rwx {}",
-        path.display(),
-        crate::pki::word(path)
-    );
-    Err(Failure::new(Exit::NotPermitted, message))
 }

@@ -27,6 +27,7 @@ pub struct Limits {
     #[serde(with = "units::bytes")]
     pub outbound_bytes: usize,
     /// Bytes of a client id; CONNACK 0x85 above.
+    #[serde(with = "units::bytes")]
     pub client_id_bytes: usize,
     /// Bytes of a topic name or filter; refused as malformed use (0x90, 0x8F).
     #[serde(with = "units::bytes")]

@@ -63,7 +63,7 @@ impl Outbound {
     pub fn push<T>(self: &Arc<Self>, wakes: &mut Wakes, fill: impl FnOnce(&mut Outbox) -> T) -> T {
         let mut inner = self.inner.lock();
         let result = fill(&mut inner.outbox);
-        if !inner.awake && (!inner.outbox.is_empty() || inner.closing.is_some()) {
+        if !inner.awake && (!inner.outbox.is_empty() || inner.outbox.is_starved()) {
             inner.awake = true;
             wakes.outbounds.push(Arc::clone(self));
         }

@@ -1,9 +1,7 @@
 //! Packets to bytes.
 //!
-//! Every packet appends itself to a vector in its shortest form. What MQTT cannot express is not written at all and
-//! leaves the vector as it was: a text over 65 535 bytes, a packet over [`MAX_PACKET_BYTES`](super::MAX_PACKET_BYTES),
-//! a QoS above 0 without its packet identifier, AUTH or a missing topic before 5.0. Nothing that was decoded for the
-//! same version is of that kind.
+//! Every packet appends itself to a vector in its shortest form. What is [`Inexpressible`](super::Inexpressible) is
+//! not written at all and leaves the vector as it was, so that framing never breaks.
 
 mod connect;
 mod frame;
@@ -21,6 +19,9 @@ use super::{Auth, Disconnect, Packet, PacketType, ReasonCode, Version};
 impl Packet<'_> {
     /// Appends the packet to `out` as `version` writes it. Before 5.0 properties and reason codes are left out
     /// or mapped (CONNACK return codes, SUBACK 0x80). CONNECT brings its own version.
+    ///
+    /// What is [`Inexpressible`](super::Inexpressible) in `version` leaves `out` as it was; nothing that was decoded
+    /// for the same version is.
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) {
         match self {
             Self::Connect(connect) => connect.encode(out),

@@ -93,7 +93,7 @@ impl From<ConnectError> for DecodeError {
 }
 
 /// A packet that MQTT has no form for: a text over 65 535 bytes, a body over 268 435 455, a QoS above 0 without its
-/// packet identifier, a topic left out before 5.0. Our fault, never a peer's.
+/// packet identifier; before 5.0 AUTH, a topic left out, a password without a user name. Our fault, never a peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("MQTT cannot express this packet")]
 pub struct Inexpressible;

@@ -8,6 +8,23 @@
 //!
 //! One strict codec serves MQTT 3.1, 3.1.1 and 5.0. Whatever [`decode`] lets through obeys every rule of the
 //! standard that can be judged from one packet alone.
+//!
+//! ```
+//! use certmq::protocol::{Decoded, Packet, Sender, Version, decode};
+//!
+//! let buffer = b"\x30\x06\x00\x01a\x00hi and the beginning of more";
+//! let Decoded::Packet { packet: Packet::Publish(publish), length } =
+//!     decode(buffer, Version::V5, Sender::Client, 1024)?
+//! else {
+//!     unreachable!("it is whole, and a PUBLISH");
+//! };
+//! assert_eq!((publish.payload, length), (&b"hi"[..], 8));
+//!
+//! let mut copy = Vec::new();
+//! publish.encode(Version::V3_1_1, &mut copy);
+//! assert_eq!(copy, b"\x30\x05\x00\x01ahi");
+//! # Ok::<(), certmq::protocol::DecodeError>(())
+//! ```
 
 mod decode;
 mod encode;

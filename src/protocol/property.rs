@@ -106,6 +106,11 @@ impl<'a> Properties<'a> {
         self.raw
     }
 
+    /// An owned copy.
+    pub fn to_buf(self) -> PropertiesBuf {
+        PropertiesBuf::from(self)
+    }
+
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
         self.raw.is_empty()

@@ -122,11 +122,26 @@ impl TestCa {
 
     /// The same with changed parameters.
     pub fn intermediate_with(&self, stem: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
-        let subject = subject(stem);
+        self.certify(stem, subject(stem), KeyPair::generate().unwrap(), change)
+    }
+
+    /// Another certificate for an intermediate CA: its name and key, changed parameters.
+    pub fn recertify(&self, ca: &Self, stem: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let key = KeyPair::from_pem(&ca.issuer.key().serialize_pem()).unwrap();
+        self.certify(stem, ca.subject.clone(), key, change)
+    }
+
+    fn certify(
+        &self,
+        stem: &str,
+        subject: DistinguishedName,
+        key: KeyPair,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let mut params = ca_params(&subject);
         params.use_authority_key_identifier_extension = true;
         change(&mut params);
-        let issuer = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &self.issuer).unwrap();
+        let issuer = CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap();
         let mut intermediates = vec![issuer.der().clone()];
         intermediates.extend(self.intermediates.iter().cloned());
         Self::save(&self.folder, stem, subject, issuer, intermediates)

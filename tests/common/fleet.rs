@@ -101,6 +101,16 @@ impl Fleet {
         Credentials { server_ca: self.certificate("ca.crt"), own: None }
     }
 
+    /// `mosquitto_pub` or `mosquitto_sub` as device-001.
+    pub(crate) fn mosquitto(&self, program: &str, broker: &Broker) -> Command {
+        let mut command = Command::new(program);
+        command.args(["-h", "localhost", "-p", &broker.address.port().to_string()]);
+        for (option, file) in [("--cafile", "ca.crt"), ("--cert", "device-001.crt"), ("--key", "device-001.key")] {
+            command.arg(option).arg(self.certificate(file));
+        }
+        command
+    }
+
     /// A command of certmq with the settings (or the certificate folder) of this fleet.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let arguments: Vec<A> = arguments.into_iter().collect();

@@ -14,19 +14,6 @@ fn fleet_and_broker() -> (Fleet, Broker) {
     (fleet, broker)
 }
 
-fn mosquitto(program: &str, fleet: &Fleet, broker: &Broker) -> Command {
-    let mut command = Command::new(program);
-    command
-        .args(["-h", "localhost", "-p", &broker.address.port().to_string()])
-        .arg("--cafile")
-        .arg(fleet.certificate("ca.crt"))
-        .arg("--cert")
-        .arg(fleet.certificate("device-001.crt"))
-        .arg("--key")
-        .arg(fleet.certificate("device-001.key"));
-    command
-}
-
 #[test]
 fn mosquitto_pub_and_sub_speak_both_versions_and_every_qos() {
     let (fleet, mut broker) = fleet_and_broker();
@@ -34,7 +21,8 @@ fn mosquitto_pub_and_sub_speak_both_versions_and_every_qos() {
         for qos in ["0", "1", "2"] {
             let topic = format!("devices/device-001/{}/{qos}", version.mosquitto());
             let common = ["-V", version.mosquitto(), "-q", qos, "-t", &topic];
-            let mut subscriber = mosquitto("mosquitto_sub", &fleet, &broker)
+            let mut subscriber = fleet
+                .mosquitto("mosquitto_sub", &broker)
                 .args(common)
                 .args(["-C", "1", "-W", "60"])
                 .stdout(Stdio::piped())
@@ -42,7 +30,7 @@ fn mosquitto_pub_and_sub_speak_both_versions_and_every_qos() {
                 .expect("mosquitto_sub");
             // mosquitto_sub does not tell when its subscription stands: publish until it has what it wants.
             eventually(&format!("a message by {common:?}"), || {
-                let mut publisher = mosquitto("mosquitto_pub", &fleet, &broker);
+                let mut publisher = fleet.mosquitto("mosquitto_pub", &broker);
                 let output = publisher.args(common).args(["-m", "hello"]).output().expect("mosquitto_pub");
                 assert!(output.status.success(), "{common:?}: {}", String::from_utf8_lossy(&output.stderr));
                 subscriber.try_wait().expect("our own child")
@@ -61,9 +49,9 @@ fn mosquitto_sub_finds_what_was_retained() {
     for version in BOTH {
         let topic = format!("devices/device-001/retained/{}", version.mosquitto());
         let common = ["-V", version.mosquitto(), "-q", "1", "-t", &topic];
-        let publish = mosquitto("mosquitto_pub", &fleet, &broker).args(common).args(["-r", "-m", "kept"]).status();
+        let publish = fleet.mosquitto("mosquitto_pub", &broker).args(common).args(["-r", "-m", "kept"]).status();
         assert!(publish.expect("mosquitto_pub").success());
-        let output = mosquitto("mosquitto_sub", &fleet, &broker).args(common).args(["-C", "1", "-W", "30"]).output();
+        let output = fleet.mosquitto("mosquitto_sub", &broker).args(common).args(["-C", "1", "-W", "30"]).output();
         assert_eq!(String::from_utf8_lossy(&output.expect("mosquitto_sub").stdout).trim(), "kept");
     }
 }
@@ -75,10 +63,10 @@ fn mosquitto_sub_reads_large_messages_whole() {
     let payload: Vec<u8> = (0..600_000_u32).map(|n| b'a' + (n % 26) as u8).collect();
     std::fs::write(&file, &payload).expect("a writable folder");
     let common = ["-V", "mqttv5", "-q", "1", "-t", "devices/device-001/large"];
-    let publish = mosquitto("mosquitto_pub", &fleet, &broker).args(common).args(["-r", "-f"]).arg(&file).output();
+    let publish = fleet.mosquitto("mosquitto_pub", &broker).args(common).args(["-r", "-f"]).arg(&file).output();
     let publish = publish.expect("mosquitto_pub");
     assert!(publish.status.success() && publish.stderr.is_empty(), "{}", String::from_utf8_lossy(&publish.stderr));
-    let output = mosquitto("mosquitto_sub", &fleet, &broker).args(common).args(["-N", "-C", "1", "-W", "30"]).output();
+    let output = fleet.mosquitto("mosquitto_sub", &broker).args(common).args(["-N", "-C", "1", "-W", "30"]).output();
     assert!(output.expect("mosquitto_sub").stdout == payload, "600 000 bytes, unchanged");
 }
 

@@ -1,7 +1,7 @@
 //! Who is refused before a byte of MQTT is read, and what the operator reads about it.
 
 use crate::common::broker::Broker;
-use crate::common::client::{Credentials, refusal};
+use crate::common::client::{Credentials, RawClient, refusal};
 use crate::common::fleet::{Fleet, enter};
 use crate::common::wire::{BOTH, Connect, Version};
 use crate::odd_certificates;
@@ -23,7 +23,7 @@ fn refused(fleet: &Fleet, stranger: &Credentials, alerts: &[AlertDescription], p
 
 fn says_what_and_why(broker: &Broker, parts: &[&str]) {
     let line = broker.log.wait_for(&["cause="]);
-    for part in ["subject=", "issuer=", "cause=", "remedy="].iter().chain(parts) {
+    for part in ["remedy="].iter().chain(parts) {
         assert!(line.contains(part), "no {part} in the log line: {line}");
     }
 }
@@ -39,7 +39,12 @@ fn no_certificate_is_refused_in_the_handshake() {
 fn a_foreign_ca_is_refused_in_the_handshake() {
     let fleet = Fleet::new();
     let stranger = odd_certificates::foreign(&fleet, "device-001");
-    refused(&fleet, &stranger, &[AlertDescription::UnknownCA], &["CN=device-001", "Somebody else's CA"]);
+    refused(
+        &fleet,
+        &stranger,
+        &[AlertDescription::UnknownCA],
+        &["subject=\"CN=device-001\"", "issuer=", "Somebody else's CA"],
+    );
 }
 
 #[test]
@@ -47,14 +52,19 @@ fn a_foreign_ca_with_the_same_name_is_refused_in_the_handshake() {
     let fleet = Fleet::new();
     let stranger = odd_certificates::same_name(&fleet, "device-001");
     let alerts = [AlertDescription::UnknownCA, AlertDescription::DecryptError, AlertDescription::BadCertificate];
-    refused(&fleet, &stranger, &alerts, &["CN=device-001"]);
+    refused(&fleet, &stranger, &alerts, &["subject=\"CN=device-001\"", "issuer="]);
 }
 
 #[test]
 fn an_expired_certificate_is_refused_in_the_handshake() {
     let fleet = Fleet::new();
     let stranger = odd_certificates::expired(&fleet, "device-001");
-    refused(&fleet, &stranger, &[AlertDescription::CertificateExpired], &["CN=device-001", "expired"]);
+    refused(
+        &fleet,
+        &stranger,
+        &[AlertDescription::CertificateExpired],
+        &["subject=\"CN=device-001\"", "issuer=", "expired"],
+    );
 }
 
 #[test]
@@ -62,7 +72,12 @@ fn a_certificate_revoked_by_the_crl_is_refused_in_the_handshake() {
     let fleet = Fleet::new();
     let stranger = fleet.unlisted_device("stolen");
     fleet.run(["cert".into(), "revoke".into(), fleet.certificate("stolen.crt")]);
-    refused(&fleet, &stranger, &[AlertDescription::CertificateRevoked], &["CN=stolen", "revoked"]);
+    refused(
+        &fleet,
+        &stranger,
+        &[AlertDescription::CertificateRevoked],
+        &["subject=\"CN=stolen\"", "issuer=", "revoked"],
+    );
 }
 
 #[test]
@@ -70,7 +85,7 @@ fn an_x509_v1_certificate_is_refused_in_the_handshake() {
     let fleet = Fleet::new();
     let stranger = odd_certificates::version_1(&fleet, "device-001");
     let alerts = [AlertDescription::UnsupportedCertificate, AlertDescription::BadCertificate];
-    refused(&fleet, &stranger, &alerts, &["CN=device-001", "-extfile"]);
+    refused(&fleet, &stranger, &alerts, &["subject=\"CN=device-001\"", "issuer=", "-extfile"]);
 }
 
 #[test]
@@ -80,8 +95,7 @@ fn a_valid_certificate_that_nobody_knows_gets_a_connack() {
     let broker = fleet.serve();
     for version in BOTH {
         let connect = Connect::clean("stranger");
-        let (mut client, answer) =
-            crate::common::client::RawClient::try_connect(broker.address, &stranger, version, &connect);
+        let (mut client, answer) = RawClient::try_connect(broker.address, &stranger, version, &connect);
         assert_eq!(answer.code(), version.refused(), "{version:?}");
         assert!(!answer.session_present());
         assert_eq!(client.expect_close(), None);

@@ -21,6 +21,8 @@ fn another_device_with_the_same_client_id_leaves_the_first_undisturbed() {
         assert!(writer.publish("devices/device-001/x", b"1") < 0x80);
         assert_eq!(client.expect_message().payload, b"1");
         twin.expect_silence();
+        twin.leave();
+        RawClient::connect(broker.address, &second, version, &Connect::clean("the-same-id")).leave();
     }
 }
 
@@ -83,15 +85,18 @@ fn the_same_subject_from_a_ca_in_another_trust_block_is_a_stranger() {
     let twin = fleet.presenting(lab.join("device-001.crt"), lab.join("device-001.key"));
     let broker = fleet.serve();
     for version in BOTH {
-        RawClient::connect(broker.address, &device, version, &Connect::lasting("c")).leave();
-        let (_, answer) = RawClient::try_connect(broker.address, &twin, version, &Connect::lasting("c"));
+        RawClient::connect(broker.address, &device, version, &Connect::lasting(version.mosquitto())).leave();
+        let (_, answer) =
+            RawClient::try_connect(broker.address, &twin, version, &Connect::lasting(version.mosquitto()));
         assert_eq!((answer.code(), answer.session_present()), (version.refused(), false), "{version:?}");
     }
     fleet.run(["device", "add", "CN=device-001", "--trust", "lab"]);
     for version in BOTH {
-        let (_, answer) = RawClient::try_connect(broker.address, &twin, version, &Connect::lasting("c"));
+        let (_, answer) =
+            RawClient::try_connect(broker.address, &twin, version, &Connect::lasting(version.mosquitto()));
         assert_eq!((answer.code(), answer.session_present()), (0, false), "listed, it is another device: {version:?}");
-        let (_, answer) = RawClient::try_connect(broker.address, &device, version, &Connect::lasting("c"));
+        let (_, answer) =
+            RawClient::try_connect(broker.address, &device, version, &Connect::lasting(version.mosquitto()));
         assert_eq!((answer.code(), answer.session_present()), (0, true), "the first one's session is its own");
     }
 }

@@ -4,7 +4,6 @@ use crate::common::broker::Broker;
 use crate::common::client::{Credentials, RawClient};
 use crate::common::fleet::{Fleet, enter};
 use crate::common::wire::{self, BOTH, Connect, Version};
-use std::process::Command;
 
 struct Pair {
     fleet: Fleet,
@@ -22,7 +21,7 @@ fn pair() -> Pair {
 
 #[test]
 fn a_device_reads_and_writes_its_own_topics() {
-    let Pair { first, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, broker, .. } = pair();
     for version in BOTH {
         let mut client = enter(&broker, &first, version, "c");
         assert_eq!(client.subscribe(&["devices/device-001/#"]), [1]);
@@ -37,7 +36,7 @@ fn a_device_reads_and_writes_its_own_topics() {
 
 #[test]
 fn a_device_cannot_write_another_ones_topics() {
-    let Pair { first, second, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, second, broker } = pair();
     for version in BOTH {
         let mut reader = enter(&broker, &second, version, "reader");
         assert_eq!(reader.subscribe(&["devices/device-002/#"]), [1]);
@@ -55,7 +54,7 @@ fn a_device_cannot_write_another_ones_topics() {
 
 #[test]
 fn a_device_cannot_leave_a_will_on_another_ones_topics() {
-    let Pair { first, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, broker, .. } = pair();
     for version in BOTH {
         let connect = Connect { will: Some(("devices/device-002/hello", b"x")), ..Connect::clean("c") };
         let (mut client, answer) = RawClient::try_connect(broker.address, &first, version, &connect);
@@ -66,7 +65,7 @@ fn a_device_cannot_leave_a_will_on_another_ones_topics() {
 
 #[test]
 fn a_device_cannot_read_another_ones_topics() {
-    let Pair { first, second, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, second, broker } = pair();
     for version in BOTH {
         let mut reader = enter(&broker, &first, version, "reader");
         let filters = [
@@ -89,7 +88,7 @@ fn a_device_cannot_read_another_ones_topics() {
 
 #[test]
 fn a_refused_filter_leaves_the_others_of_its_packet_standing() {
-    let Pair { first, broker, .. } = pair();
+    let Pair { fleet: _fleet, first, broker, .. } = pair();
     for version in BOTH {
         let mut client = enter(&broker, &first, version, "c");
         let codes = client.subscribe(&["devices/device-001/a", "#", "devices/device-001/b"]);
@@ -101,15 +100,9 @@ fn a_refused_filter_leaves_the_others_of_its_packet_standing() {
 fn mosquitto_sub_on_everything_is_refused_in_suback() {
     let Pair { fleet, broker, .. } = pair();
     for version in BOTH {
-        let output = Command::new("mosquitto_sub")
-            .args(["-V", version.mosquitto(), "-h", "localhost", "-p", &broker.address.port().to_string()])
-            .arg("--cafile")
-            .arg(fleet.certificate("ca.crt"))
-            .arg("--cert")
-            .arg(fleet.certificate("device-001.crt"))
-            .arg("--key")
-            .arg(fleet.certificate("device-001.key"))
-            .args(["-t", "#", "-W", "20"])
+        let output = fleet
+            .mosquitto("mosquitto_sub", &broker)
+            .args(["-V", version.mosquitto(), "-t", "#", "-W", "20"])
             .output()
             .expect("mosquitto_sub");
         let said = String::from_utf8_lossy(&output.stderr);
@@ -120,15 +113,22 @@ fn mosquitto_sub_on_everything_is_refused_in_suback() {
 #[test]
 fn user_name_and_password_change_nothing() {
     let Pair { fleet, broker, .. } = pair();
-    let output = Command::new("mosquitto_pub")
-        .args(["-V", "mqttv5", "-h", "localhost", "-p", &broker.address.port().to_string(), "-q", "1"])
-        .arg("--cafile")
-        .arg(fleet.certificate("ca.crt"))
-        .arg("--cert")
-        .arg(fleet.certificate("device-001.crt"))
-        .arg("--key")
-        .arg(fleet.certificate("device-001.key"))
-        .args(["-u", "device-002", "-P", "admin", "-t", "devices/device-002/hello", "-m", "x"])
+    let output = fleet
+        .mosquitto("mosquitto_pub", &broker)
+        .args([
+            "-V",
+            "mqttv5",
+            "-q",
+            "1",
+            "-u",
+            "device-002",
+            "-P",
+            "admin",
+            "-t",
+            "devices/device-002/hello",
+            "-m",
+            "x",
+        ])
         .output()
         .expect("mosquitto_pub");
     let said = String::from_utf8_lossy(&output.stderr);

@@ -1,7 +1,9 @@
 //! What holds for any bytes whatever: called by the fuzz loop of the tests and by the fuzz targets.
 
 use certmq::protocol::topic::{self, TopicFilter, TopicName};
-use certmq::protocol::{DecodeError, Decoded, MAX_PACKET_BYTES, Packet, Sender, Version, decode, decode_connect};
+use certmq::protocol::{
+    DecodeError, Decoded, MAX_PACKET_BYTES, Packet, PacketType, Sender, Version, decode, decode_connect,
+};
 
 /// Decodes `input` as every version and from both sides, and as a first packet.
 pub(crate) fn check_bytes(input: &[u8]) {
@@ -16,6 +18,10 @@ pub(crate) fn check_bytes(input: &[u8]) {
 /// Decodes `input` on a connection that is open.
 pub(crate) fn check_connection(input: &[u8], version: Version, from: Sender) {
     check(input, version, |input| decode(input, version, from, MAX_PACKET_BYTES));
+    if let Err(error) = decode(input, version, from, MAX_PACKET_BYTES) {
+        let told = error.reason().is_valid_in(PacketType::Disconnect, Sender::Server);
+        assert!(told, "DISCONNECT cannot say {error:?}");
+    }
 }
 
 /// Decodes `input` as the first packet of a connection.

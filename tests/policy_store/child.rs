@@ -23,7 +23,7 @@ fn commits() {
         let generation = store.commit(&changes_of(store.generation() + 1), "child", NOW).unwrap();
         // One write, past the capture of the test harness.
         std::io::stdout().write_all(format!("acknowledged {generation}\n").as_bytes()).unwrap();
-        if generation % SNAPSHOT_EVERY == 0 {
+        if generation.is_multiple_of(SNAPSHOT_EVERY) {
             store.snapshot_now(NOW).unwrap();
         }
     }

@@ -1,6 +1,6 @@
 //! The policy store from outside: killed, traced, damaged, out of room. Real sled, real processes, real disks.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails, and prints its seed")]
 
 mod child;
 mod damage;
@@ -30,7 +30,10 @@ fn private_folder() -> tempfile::TempDir {
 fn changes_of(generation: u64) -> ChangeSet {
     let mut changes = vec![
         Change::PutDevice(device(generation, DeviceStatus::Enabled)),
-        Change::PutDevice(device(0, if generation % 2 == 0 { DeviceStatus::Disabled } else { DeviceStatus::Enabled })),
+        Change::PutDevice(device(
+            0,
+            if generation.is_multiple_of(2) { DeviceStatus::Disabled } else { DeviceStatus::Enabled },
+        )),
     ];
     if generation == 1 {
         let (matches, rules) = (BTreeMap::new(), Vec::new());

@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// The lines.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Lines {
     /// Where MQTT over TLS is served, as clients write it.
     host: String,
@@ -28,25 +28,29 @@ const FOREIGN: &str = "devices/device-002/hello";
 
 impl Lines {
     pub(super) fn new(credentials: &Credentials, storage: &Storage, (host, port): (String, u16)) -> Self {
-        let Some(device) = credentials.devices.first() else { return Self::default() };
-        let client = format!(
-            "--cafile {} --cert {} --key {} -h {host} -p {port}",
-            word(&credentials.ca),
-            word(&device.certificate),
-            word(&device.key)
-        );
+        let (client, subject) = match credentials.devices.first() {
+            Some(device) => (
+                format!(
+                    "-h {host} -p {port} --cafile {} --cert {} --key {}",
+                    word(&credentials.ca),
+                    word(&device.certificate),
+                    word(&device.key)
+                ),
+                device.identity.subject.as_str(),
+            ),
+            None => (String::new(), ""),
+        };
+        let message = |text: &str| format!("-m {}", word(Path::new(text)));
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("certmq"));
-        let subject = plain_or_quoted(device.identity.subject.as_str());
-        let mut explain = format!("{} acl explain {subject} publish {FOREIGN}", word(&program));
-        explain.push_str(&setting("storage.path", &storage.path));
+        let mut explain = format!("{} --set {}", word(&program), setting("storage.path", &storage.path));
         if let Some(socket) = &storage.socket {
-            explain.push_str(&setting("storage.admin_socket", socket));
+            explain.push_str(&format!(" --set {}", setting("storage.admin_socket", socket)));
         }
         Self {
-            subscribe: format!("mosquitto_sub {client} -t {OWN}"),
-            publish: format!("mosquitto_pub {client} -t {OWN} -m hello"),
-            refused: format!("mosquitto_pub -V mqttv5 -q 1 {client} -t {FOREIGN} -m hello"),
-            explain,
+            subscribe: format!("mosquitto_sub {client} -V mqttv5 -q 1 -v -t {OWN}"),
+            publish: format!("mosquitto_pub {client} -q 1 -t {OWN} {}", message("hello")),
+            refused: format!("mosquitto_pub {client} -V mqttv5 -q 1 -t {FOREIGN} {}", message("hello")),
+            explain: format!("{explain} acl explain {} publish {FOREIGN}", quoted(subject)),
             host,
             port,
         }
@@ -74,16 +78,15 @@ impl Lines {
     }
 }
 
-/// A setting as an option: the line works in any folder.
 fn setting(key: &str, path: &Path) -> String {
-    format!(" --set {}", plain_or_quoted(&format!("{key}={}", path.display())))
+    quoted(&format!("{key}={}", path.display()))
 }
 
-/// One word of a shell command line; `=` and `,` mean nothing to a shell inside an argument.
-fn plain_or_quoted(text: &str) -> String {
+/// One word of a shell command line; names are quoted even where they need not be, as people will change them.
+fn quoted(text: &str) -> String {
     let text = output::escape(text);
-    match word(Path::new(&text.replace(['=', ','], ""))).starts_with('\'') {
-        true => word(Path::new(&text)),
-        false => text,
+    match word(Path::new(&text)) {
+        plain if plain == text => format!("'{text}'"),
+        quoted => quoted,
     }
 }

@@ -63,7 +63,7 @@ impl PublishFrame {
         Some(Self { bytes, properties_at, payload_at })
     }
 
-    /// Appends a PUBLISH for one reader to `out`; nothing where MQTT cannot express it (see the module).
+    /// Appends a PUBLISH for one reader to `out`, or nothing where that is [`Inexpressible`].
     #[inline]
     pub fn append(&self, delivery: &Delivery<'_>, out: &mut Vec<u8>) {
         if self.append_head(delivery, out).is_ok() {

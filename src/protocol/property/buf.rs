@@ -67,6 +67,12 @@ impl PropertiesBuf {
     }
 }
 
+impl From<Properties<'_>> for PropertiesBuf {
+    fn from(properties: Properties<'_>) -> Self {
+        Self { raw: properties.raw().to_vec() }
+    }
+}
+
 impl<'a> Extend<Property<'a>> for PropertiesBuf {
     fn extend<I: IntoIterator<Item = Property<'a>>>(&mut self, properties: I) {
         properties.into_iter().for_each(|property| self.push(property));

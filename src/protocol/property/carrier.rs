@@ -33,10 +33,14 @@ pub(super) fn judge(raw: &[u8], carrier: Carrier, from: Sender) -> Result<(), De
     let mut reader = Reader::new(raw);
     // One bit for each identifier, all of which are below 64.
     let mut seen = 0_u64;
-    while !reader.is_empty() {
+    // The place goes before the value: topic alias 0 in CONNECT is no fault of an alias.
+    while let Some(&id) = reader.rest().first() {
+        if carriers(id) & carrier.bit() == 0 {
+            return Err(DecodeError::Malformed("a property that is unknown or not of this packet (section 2.2.2.2)"));
+        }
         let property = Property::read(&mut reader)?;
-        judge_place(property, carrier, from)?;
-        let bit = 1 << property.id();
+        judge_sender(property, carrier, from)?;
+        let bit = 1 << id;
         if seen & bit != 0 && !may_repeat(property, carrier) {
             return Err(DecodeError::Protocol("a property that may occur once occurs twice"));
         }
@@ -45,10 +49,7 @@ pub(super) fn judge(raw: &[u8], carrier: Carrier, from: Sender) -> Result<(), De
     judge_authentication(seen, carrier)
 }
 
-fn judge_place(property: Property<'_>, carrier: Carrier, from: Sender) -> Result<(), DecodeError> {
-    if carriers(property) & carrier.bit() == 0 {
-        return Err(DecodeError::Malformed("a property that this packet cannot carry (section 2.2.2.2)"));
-    }
+fn judge_sender(property: Property<'_>, carrier: Carrier, from: Sender) -> Result<(), DecodeError> {
     match (property, carrier, from) {
         (Property::SubscriptionIdentifier(_), Carrier::Packet(PacketType::Publish), Sender::Client) => {
             Err(DecodeError::Protocol("a client sent a subscription identifier in PUBLISH [MQTT-3.3.4-6]"))
@@ -85,44 +86,30 @@ fn judge_authentication(seen: u64, carrier: Carrier) -> Result<(), DecodeError> 
     }
 }
 
-/// The bits of every carrier in which a property may be.
-fn carriers(property: Property<'_>) -> u16 {
+/// The bits of every carrier in which a property may be: table 2-4 line by line, none for what is no identifier.
+fn carriers(id: u8) -> u16 {
     use PacketType as P;
-    match property {
-        Property::PayloadFormatIndicator(_)
-        | Property::MessageExpiryInterval(_)
-        | Property::ContentType(_)
-        | Property::ResponseTopic(_)
-        | Property::CorrelationData(_) => const { packets(&[P::Publish]) | WILL },
-        Property::SubscriptionIdentifier(_) => const { packets(&[P::Publish, P::Subscribe]) },
-        Property::SessionExpiryInterval(_) => const { packets(&[P::Connect, P::ConnAck, P::Disconnect]) },
-        Property::AssignedClientIdentifier(_)
-        | Property::ServerKeepAlive(_)
-        | Property::ResponseInformation(_)
-        | Property::MaximumQoS(_)
-        | Property::RetainAvailable(_)
-        | Property::WildcardSubscriptionAvailable(_)
-        | Property::SubscriptionIdentifierAvailable(_)
-        | Property::SharedSubscriptionAvailable(_) => const { packets(&[P::ConnAck]) },
-        Property::AuthenticationMethod(_) | Property::AuthenticationData(_) => {
-            const { packets(&[P::Connect, P::ConnAck, P::Auth]) }
-        }
-        Property::RequestProblemInformation(_) | Property::RequestResponseInformation(_) => {
-            const { packets(&[P::Connect]) }
-        }
-        Property::WillDelayInterval(_) => WILL,
-        Property::ServerReference(_) => const { packets(&[P::ConnAck, P::Disconnect]) },
-        Property::ReasonString(_) => {
+    match id {
+        0x01..=0x03 | 0x08 | 0x09 => const { packets(&[P::Publish]) | WILL },
+        0x0B => const { packets(&[P::Publish, P::Subscribe]) },
+        0x11 => const { packets(&[P::Connect, P::ConnAck, P::Disconnect]) },
+        0x12 | 0x13 => const { packets(&[P::ConnAck]) },
+        0x15 | 0x16 => const { packets(&[P::Connect, P::ConnAck, P::Auth]) },
+        0x17 | 0x19 => const { packets(&[P::Connect]) },
+        0x18 => WILL,
+        0x1A => const { packets(&[P::ConnAck]) },
+        0x1C => const { packets(&[P::ConnAck, P::Disconnect]) },
+        0x1F => {
             const {
                 packets(&[P::ConnAck, P::PubAck, P::PubRec, P::PubRel, P::PubComp])
                     | packets(&[P::SubAck, P::UnsubAck, P::Disconnect, P::Auth])
             }
         }
-        Property::ReceiveMaximum(_) | Property::TopicAliasMaximum(_) | Property::MaximumPacketSize(_) => {
-            const { packets(&[P::Connect, P::ConnAck]) }
-        }
-        Property::TopicAlias(_) => const { packets(&[P::Publish]) },
-        Property::UserProperty(..) => u16::MAX,
+        0x21 | 0x22 | 0x27 => const { packets(&[P::Connect, P::ConnAck]) },
+        0x23 => const { packets(&[P::Publish]) },
+        0x24 | 0x25 | 0x28..=0x2A => const { packets(&[P::ConnAck]) },
+        0x26 => u16::MAX,
+        _ => 0,
     }
 }
 

@@ -114,6 +114,7 @@ fn sections_read_as_they_were_written() {
     let section: PropertiesBuf = EACH.into_iter().collect();
     let properties = section.as_properties();
     assert_eq!(properties.iter().collect::<Vec<_>>(), EACH);
+    assert_eq!(properties.to_buf(), section);
     assert_eq!(properties.payload_format_indicator(), Some(1));
     assert_eq!(properties.message_expiry_interval(), Some(2));
     assert_eq!(properties.content_type(), Some("3"));

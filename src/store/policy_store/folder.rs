@@ -97,7 +97,7 @@ impl Folder {
     pub(super) fn refuse_full(&self, bytes: u64) -> Result<(), StoreError> {
         let disk = nix::sys::statvfs::statvfs(&self.root)
             .map_err(|errno| StoreError::io(&self.root, io::Error::from_raw_os_error(errno as i32)))?;
-        let free = u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
+        let free = disk.blocks_available().saturating_mul(disk.fragment_size());
         if free < HEADROOM.saturating_add(bytes.saturating_mul(AMPLIFICATION)) {
             return Err(StoreError::Full { path: self.root.clone() });
         }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::policy::record::{Attribute, DeviceStatus, QoSBound, RetainBound};
-use crate::policy::{Action, Change, Effect, Rule};
+use crate::policy::{Action, Change, Compiler, Effect, Epoch, PolicySettings, Rule};
 use crate::protocol::QoS;
 use std::collections::BTreeMap;
 use std::fs;
@@ -236,4 +236,14 @@ fn readers_are_served_while_commits_run() {
         generations.sort_unstable();
         assert_eq!(generations, (1..=40).collect::<Vec<_>>());
     });
+}
+
+#[test]
+fn a_policy_is_loaded_record_by_record() {
+    let folder = folder();
+    three_generations(folder.path());
+    let store = PolicyStore::open(folder.path()).unwrap();
+    let policy = load(&store, Compiler::new(PolicySettings::default(), NOW), Epoch(9)).unwrap();
+    assert_eq!((policy.generation(), policy.epoch(), policy.device_count()), (3, Epoch(9), 2));
+    assert!(policy.has_group("sensors"));
 }

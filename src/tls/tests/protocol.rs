@@ -59,11 +59,30 @@ fn minimum_version_is_a_minimum() {
 #[test]
 fn the_extended_master_secret_can_be_demanded() {
     let mut site = Site::new();
-    assert!(!site.load().begin().config.require_ems);
+    let device = site.ca.device("device-001");
+    let answer_without_it = |site: &Site| {
+        let tls = site.load();
+        handshake(&tls, Client::versions(site, &device, &[&TLS12])).accepted();
+        let handshake = tls.begin();
+        let mut server = rustls::ServerConnection::new(Arc::clone(&handshake.config)).unwrap();
+        server.read_tls(&mut hello_without_extended_master_secret(site).as_slice()).unwrap();
+        server.process_new_packets().map(|_| ()).map_err(|error| handshake.explain(&error))
+    };
+    assert_eq!(answer_without_it(&site), Ok(()));
     site.settings.extended_master_secret = ExtendedMasterSecret::Required;
-    let tls = site.load();
-    assert!(tls.begin().config.require_ems);
-    handshake(&tls, Client::versions(&site, &site.ca.device("device-001"), &[&TLS12])).accepted();
+    let Err(HandshakeFailure::Other { cause, remedy }) = answer_without_it(&site) else { panic!("accepted") };
+    assert!(cause.contains("ExtendedMasterSecret") && remedy.contains("tls.require_ems"), "{cause}, {remedy}");
+}
+
+/// A ClientHello of TLS 1.2 whose extended_master_secret (RFC 7627) got a number that nobody knows.
+fn hello_without_extended_master_secret(site: &Site) -> Vec<u8> {
+    let client = Client::versions(site, &site.ca.device("device-002"), &[&TLS12]);
+    let mut client = rustls::ClientConnection::new(Arc::new(client.config), "localhost".try_into().unwrap()).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    let at = hello.windows(4).position(|bytes| bytes == [0, 0x17, 0, 0]).unwrap();
+    hello[at..at + 2].copy_from_slice(&[0xfa, 0xfb]);
+    hello
 }
 
 #[test]

@@ -234,15 +234,15 @@ fn required_lists_are_for_listed_issuers_or_for_all() {
 fn a_ca_that_may_not_sign_lists_does_not() {
     let mut site = Site::new();
     let middle = site.ca.intermediate("middle");
-    let crl = middle.revoke(&[]);
-    // The same name and key, certified without cRLSign.
-    let barred = site.ca.intermediate_with("barred", |params| {
+    let barred = site.ca.recertify(&middle, "barred", |params| {
         params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
     });
-    site.settings.trust[0].ca.push(barred.certificate.clone());
+    let crl = middle.revoke(&[]);
     site.set_crls(&[&crl]);
     site.connect(&middle.device("device-001")).accepted();
-    site.connect(&barred.device("device-002")).accepted();
+    site.connect(&barred.device("device-002")).refused(Alert::UnknownCA, "is not signed by that CA");
+    site.settings.trust[0].ca.push(barred.certificate.clone());
+    assert!(site.load_error().contains("key usage forbids cRLSign"), "{}", site.load_error());
 }
 
 #[test]

@@ -167,6 +167,15 @@ fn malformed_connects() {
     all_refused(Version::V5, Sender::Client, malformed, &["11", "10 00", "10 01", "10 02 00 00 00"]);
 }
 
+/// Topic alias 0 has a reason code that CONNACK cannot carry; but in CONNECT the property itself is out of place.
+#[test]
+fn misplaced_properties_are_malformed_whatever_their_value() {
+    for list in ["03 23 00 00", "02 0B 00", "02 24 02"] {
+        let wire = format!("10 {:02X} 00 04 'MQTT 05 02 00 3C {list} 00 01 'a", 13 + bytes(list).len());
+        all_refused(Version::V5, Sender::Client, ReasonCode::MalformedPacket, &[&wire]);
+    }
+}
+
 #[test]
 fn wrong_topics_of_wills() {
     let name = ReasonCode::TopicNameInvalid;
@@ -227,6 +236,9 @@ fn connack() {
     golden(Version::V3_1_1, server, "20 02 00 05", &refusal);
     golden(Version::V5, server, "20 03 00 87 00", &refusal);
     // MQTT 3.1 has no session present.
+    let mut written = Vec::new();
+    ConnAck { session_present: true, ..ConnAck::refusal(ReasonCode::Success) }.encode(Version::V3_1, &mut written);
+    assert_eq!(written, bytes("20 02 00 00"));
     let accepted = Packet::ConnAck(ConnAck::refusal(ReasonCode::Success));
     golden(Version::V3_1, server, "20 02 00 00", &accepted);
     reads_as(Version::V3_1, server, "20 02 FF 00", &accepted);
