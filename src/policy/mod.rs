@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! certificate DER -> Identity -> DeviceKey           identity.rs, name.rs
-//! records (devices, groups, rules) -> Policy         record.rs, compile.rs: immutable, shares structure
-//! Policy + Principal + topic -> Permit | Denied      authorize.rs
-//! Policy + Principal + filter -> Grant (QoS, holes) | Denied
+//! records (devices, groups, rules) -> Policy         record.rs, compile.rs, devices.rs, groups.rs: shares structure
+//! Policy + Principal + topic -> Permit | Denied      authorize.rs, fill.rs, template.rs; memory.rs remembers
+//! Policy + Principal + filter -> Grant (QoS, holes) | Denied; explain.rs tells why
 //! fleet file <-> records -> ChangeSet                fleet.rs, change.rs
 //! ```
 
