@@ -97,6 +97,17 @@ impl InFlight {
 }
 
 impl Outgoing {
+    /// Nothing that was judged counts any more.
+    pub(super) fn doubt(&mut self) {
+        let inflight = self.inflight.iter_mut().chain(&mut self.held).filter_map(|entry| match &mut entry.stage {
+            Stage::Published(waiting) => Some(waiting),
+            Stage::Released => None,
+        });
+        for waiting in self.queue.iter_mut().chain(&mut self.withheld).chain(inflight) {
+            waiting.epoch = Epoch::NEVER;
+        }
+    }
+
     pub(super) fn queued(&self) -> usize {
         self.queue.len() + self.withheld.len()
     }
