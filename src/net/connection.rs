@@ -117,8 +117,9 @@ impl Connection {
                 }
                 Written::All => {}
                 Written::Blocked => {
-                    self.outbound.stall(cx.waker());
-                    return self.watch_stall(cx);
+                    if self.outbound.stall(cx.waker()) {
+                        return self.watch_stall(cx);
+                    }
                 }
             }
         }
