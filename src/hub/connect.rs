@@ -70,7 +70,7 @@ impl Hub {
                 continue;
             }
             // Not who made it: of two that connect at once, the one that comes second finds the other's session.
-            let present = state.last_connection != ConnectionId(0);
+            let present = cell.last_connection().is_some();
             wills.extend(self.take_over(&mut state, accepted.clean_start, wakes));
             // A session without expiry ended with the connection that was just taken over.
             if present && (accepted.clean_start || state.session.expiry == Expiry::WithConnection) {
@@ -166,7 +166,7 @@ impl Hub {
         let silence = self.silence(accepted);
         state.session.connect(Arc::clone(&accepted.principal), accepted.terms);
         state.session.expiry = accepted.expiry;
-        state.last_connection = connection;
+        cell.connected_by(connection);
         state.link = Some(Link {
             connection,
             outbound: Arc::clone(outbound),
