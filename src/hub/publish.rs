@@ -39,7 +39,7 @@ impl Hub {
             return Published::OverQuota;
         }
         let policy = self.policy.load();
-        self.retain(publication, &policy);
+        self.retain(publication);
         let mut receivers = 0;
         for receiver in &route.receivers {
             receivers += usize::from(self.deliver(publication, receiver, &policy, now, wakes));
@@ -70,11 +70,11 @@ impl Hub {
     }
 
     /// An empty payload clears, and only with the RETAIN flag `[MQTT-3.3.1-6]`.
-    fn retain(&self, publication: &Publication<'_>, policy: &Policy) {
+    fn retain(&self, publication: &Publication<'_>) {
         match (publication.retain(), publication.payload().is_empty()) {
             (false, _) => {}
             (true, true) => self.retained.clear(publication.topic()),
-            (true, false) => self.retained.set(publication.message(), policy),
+            (true, false) => self.retained.set(publication.message(), publication.epoch()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Retained messages: one per topic, read by cursor so that a new subscriber never makes the broker collect them.
 
-use crate::policy::Policy;
+use crate::policy::{Epoch, Policy};
 use crate::protocol::topic::{Level, TopicNameBuf};
 use crate::protocol::{TopicFilter, TopicName};
 use crate::session::{Message, Moment, SubscriptionId, WriterId};
@@ -76,9 +76,9 @@ impl RetainedMessages {
         }
     }
 
-    /// Keeps `message` for its topic, judged in the epoch of `policy`.
-    pub(super) fn set(&self, message: &Arc<Message>, policy: &Policy) {
-        let retained = Retained { message: Arc::clone(message), judged: AtomicU64::new(policy.epoch().0) };
+    /// Keeps `message` for its topic; its writer was judged in the epoch `judged`.
+    pub(super) fn set(&self, message: &Arc<Message>, judged: Epoch) {
+        let retained = Retained { message: Arc::clone(message), judged: AtomicU64::new(judged.0) };
         let mut topics = self.topics.write();
         topics.bytes += message.size();
         if let Some(replaced) = topics.by_name.insert(message.topic.clone(), retained) {

@@ -1,7 +1,7 @@
 //! Application messages: borrowed while they are being routed, shared once somebody must keep them.
 
 use super::{Moment, SessionId};
-use crate::policy::{Permit, Principal};
+use crate::policy::{Epoch, Permit, Principal};
 use crate::protocol::topic::TopicNameBuf;
 use crate::protocol::{Properties, PropertiesBuf, QoS, TopicName};
 use bytes::Bytes;
@@ -107,6 +107,11 @@ impl<'a> Publication<'a> {
     /// The judged retain flag.
     pub fn retain(&self) -> bool {
         self.permit.retain()
+    }
+
+    /// The epoch in which its writer was judged. The policy in force may be a later one by now.
+    pub fn epoch(&self) -> Epoch {
+        self.permit.epoch()
     }
 
     /// The application's bytes.

@@ -80,7 +80,20 @@ pub(super) struct Outgoing {
     inflight: VecDeque<InFlight>,
     /// How many of `inflight`, from the front, went out on the present connection.
     sent: usize,
+    /// In flight since an earlier connection and not repeated, because a right is gone. They keep their packet ids:
+    /// the client may have seen them.
+    held: Vec<InFlight>,
     last_id: u16,
+}
+
+impl InFlight {
+    /// The epoch in which its message was last let through; `None` when the message itself is done.
+    fn epoch(&self) -> Option<Epoch> {
+        match &self.stage {
+            Stage::Published(waiting) => Some(waiting.epoch),
+            Stage::Released => None,
+        }
+    }
 }
 
 impl Outgoing {
@@ -89,7 +102,7 @@ impl Outgoing {
     }
 
     pub(super) fn inflight(&self) -> usize {
-        self.inflight.len()
+        self.inflight.len() + self.held.len()
     }
 
     /// Whether nothing stands before a new message: it may go out at once.
@@ -99,7 +112,7 @@ impl Outgoing {
 
     /// Whether anything waits for window, room or a new connection.
     pub(super) fn has_waiting(&self) -> bool {
-        !self.is_clear() || !self.withheld.is_empty()
+        !self.is_clear() || !self.withheld.is_empty() || !self.held.is_empty()
     }
 
     pub(super) fn queue_has_room(&self, size: usize, bounds: &Bounds) -> bool {
@@ -148,13 +161,19 @@ impl Outgoing {
     /// Brings back, to the front and in their order, what was withheld under an earlier policy; says whether there
     /// was any.
     pub(super) fn reconsider(&mut self, epoch: Epoch) -> bool {
-        let stale = self.withheld.last().is_some_and(|waiting| waiting.epoch != epoch);
-        if stale {
+        let withheld = self.withheld.last().is_some_and(|waiting| waiting.epoch != epoch);
+        if withheld {
             for waiting in self.withheld.drain(..).rev() {
                 self.queue.push_front(waiting);
             }
         }
-        stale
+        let held = self.held.last().is_some_and(|entry| entry.epoch() != Some(epoch));
+        if held {
+            for entry in self.held.drain(..).rev() {
+                self.inflight.insert(self.sent, entry);
+            }
+        }
+        withheld || held
     }
 
     /// Puts a message in flight, as sent.
@@ -175,6 +194,16 @@ impl Outgoing {
     /// Ends the exchange that [`Outgoing::unsent`] showed.
     pub(super) fn abandon_unsent(&mut self) {
         self.inflight.remove(self.sent);
+    }
+
+    /// Takes what [`Outgoing::unsent`] showed aside until the policy changes.
+    pub(super) fn hold_unsent(&mut self, epoch: Epoch) {
+        if let Some(mut entry) = self.inflight.remove(self.sent) {
+            if let Stage::Published(waiting) = &mut entry.stage {
+                waiting.epoch = epoch;
+            }
+            self.held.push(entry);
+        }
     }
 
     /// A new connection has seen nothing yet.
@@ -216,7 +245,7 @@ impl Outgoing {
         let candidates = (1..=u16::MAX).map(|step| self.last_id.wrapping_add(step));
         let id = candidates
             .filter_map(|id| NonZeroU16::new(id).map(PacketId))
-            .find(|id| self.inflight.iter().all(|entry| entry.id != *id))?;
+            .find(|id| self.inflight.iter().chain(&self.held).all(|entry| entry.id != *id))?;
         self.last_id = id.0.get();
         Some(id)
     }

@@ -158,7 +158,8 @@ impl Session {
                     qos: fit.qos,
                     retain: fit.retain,
                     identifiers: fit.identifiers.into_boxed_slice(),
-                    epoch: policy.epoch(),
+                    // Not that of `policy`: it may be later than the one that judged the writer.
+                    epoch: publication.epoch(),
                 };
                 let came_back = self.outgoing.reconsider(policy.epoch());
                 match outbox {
@@ -244,7 +245,7 @@ impl Session {
     pub fn pump(&mut self, policy: &Policy, outbox: &mut Outbox, bounds: &Bounds, now: Moment) -> usize {
         let Some(terms) = self.terms else { return 0 };
         self.outgoing.reconsider(policy.epoch());
-        if !self.resend(terms, outbox, bounds, now) {
+        if !self.resend(terms, policy, outbox, bounds, now) {
             return 0;
         }
         self.drain_queue(terms, policy, outbox, bounds, now)
@@ -321,9 +322,16 @@ impl Session {
         }
     }
 
-    /// What was in flight before this connection; says whether all of it went out.
-    fn resend(&mut self, terms: Terms, outbox: &mut Outbox, bounds: &Bounds, now: Moment) -> bool {
+    /// What was in flight before this connection; says whether all of it went out, or may not.
+    fn resend(&mut self, terms: Terms, policy: &Policy, outbox: &mut Outbox, bounds: &Bounds, now: Moment) -> bool {
         while let Some(entry) = self.outgoing.unsent() {
+            if let Stage::Published(waiting) = &entry.stage
+                && waiting.epoch != policy.epoch()
+                && !self.may_pass(waiting, policy)
+            {
+                self.outgoing.hold_unsent(policy.epoch());
+                continue;
+            }
             if !self.outgoing.has_window(window(terms, bounds)) {
                 return false;
             }

@@ -59,6 +59,7 @@ impl Database {
         let mut database = Self::open_when_free(path)?;
         database.refuse_newer()?;
         folder::tighten_below(path)?;
+        folder::sync_folder(path)?;
         database.sync()?;
         Ok(database)
     }
