@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use load_tests::certs::Certificates;
 use load_tests::compare::{self, CompareOptions};
 use load_tests::pairs::{self, PairsOptions};
-use load_tests::{LoadError, process};
+use load_tests::LoadError;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
