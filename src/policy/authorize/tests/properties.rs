@@ -66,7 +66,8 @@ fn oracle_reaches(rule: &Rule, attributes: &Attributes, topic: &str) -> bool {
             }
         };
         let good = |value: &&String| {
-            !value.is_empty() && !value.contains(['/', '+', '#', '\0']) && !(index == 0 && value.starts_with('$'))
+            let dollar = index == 0 && value.starts_with('$');
+            !value.is_empty() && !value.contains(['/', '+', '#', '\0']) && !dollar
         };
         match (values.iter().find(good), values.len(), rule.effect) {
             (Some(value), 1, _) => pattern.push(Piece::Exactly(value.clone())),
