@@ -11,6 +11,11 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
+impl Epoch {
+    /// Before every policy: a decision of this epoch is always made anew.
+    pub const NEVER: Self = Self(0);
+}
+
 /// Everything of a client that rules can ask about: device, client id and the certificate attributes that
 /// templates and group matches use. Kept for readers and writers that are away, so that their rights can be
 /// judged without a certificate at hand.
