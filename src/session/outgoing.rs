@@ -40,8 +40,8 @@ pub(super) struct Waiting {
     /// The RETAIN flag it will carry.
     pub(super) retain: bool,
     pub(super) identifiers: Box<[u32]>,
-    /// The policy that last let it through.
-    pub(super) epoch: Epoch,
+    /// The policy that last judged it; `None`: to be judged before it leaves.
+    pub(super) epoch: Option<Epoch>,
 }
 
 /// A message with a packet id, until its last acknowledgement.
@@ -70,6 +70,12 @@ pub(super) enum Queued {
     Refused,
 }
 
+impl InFlight {
+    fn is_stale(&self, epoch: Epoch) -> bool {
+        matches!(&self.stage, Stage::Published(waiting) if waiting.epoch != Some(epoch))
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     queue: VecDeque<Waiting>,
@@ -78,6 +84,8 @@ pub(super) struct Outgoing {
     withheld: Vec<Waiting>,
     /// In the order of their packet ids' assignment.
     inflight: VecDeque<InFlight>,
+    /// In flight before this connection, not repeated because a right is gone; as `withheld`.
+    unrepeated: Vec<InFlight>,
     /// How many of `inflight`, from the front, went out on the present connection.
     sent: usize,
     last_id: u16,
@@ -89,7 +97,7 @@ impl Outgoing {
     }
 
     pub(super) fn inflight(&self) -> usize {
-        self.inflight.len()
+        self.inflight.len() + self.unrepeated.len()
     }
 
     /// Whether nothing stands before a new message: it may go out at once.
@@ -99,7 +107,7 @@ impl Outgoing {
 
     /// Whether anything waits for window, room or a new connection.
     pub(super) fn has_waiting(&self) -> bool {
-        !self.is_clear() || !self.withheld.is_empty()
+        !self.is_clear() || !self.withheld.is_empty() || !self.unrepeated.is_empty()
     }
 
     pub(super) fn queue_has_room(&self, size: usize, bounds: &Bounds) -> bool {
@@ -140,21 +148,49 @@ impl Outgoing {
     /// Takes the front of the queue aside until the policy changes.
     pub(super) fn withhold(&mut self, epoch: Epoch) {
         if let Some(mut waiting) = self.queue.pop_front() {
-            waiting.epoch = epoch;
+            waiting.epoch = Some(epoch);
             self.withheld.push(waiting);
+        }
+    }
+
+    /// Takes aside, until the policy changes, the in-flight message that [`Outgoing::unsent`] showed.
+    pub(super) fn withhold_unsent(&mut self, epoch: Epoch) {
+        if let Some(mut entry) = self.inflight.remove(self.sent) {
+            if let Stage::Published(waiting) = &mut entry.stage {
+                waiting.epoch = Some(epoch);
+            }
+            self.unrepeated.push(entry);
+        }
+    }
+
+    /// Everything is to be judged again before it leaves.
+    pub(super) fn doubt(&mut self) {
+        let inflight = self.inflight.iter_mut().chain(&mut self.unrepeated);
+        let published = inflight.filter_map(|entry| match &mut entry.stage {
+            Stage::Published(waiting) => Some(waiting),
+            Stage::Released => None,
+        });
+        for waiting in published.chain(&mut self.queue).chain(&mut self.withheld) {
+            waiting.epoch = None;
         }
     }
 
     /// Brings back, to the front and in their order, what was withheld under an earlier policy; says whether there
     /// was any.
     pub(super) fn reconsider(&mut self, epoch: Epoch) -> bool {
-        let stale = self.withheld.last().is_some_and(|waiting| waiting.epoch != epoch);
+        let stale = self.withheld.last().is_some_and(|waiting| waiting.epoch != Some(epoch));
         if stale {
             for waiting in self.withheld.drain(..).rev() {
                 self.queue.push_front(waiting);
             }
         }
-        stale
+        let unrepeated = self.unrepeated.last().is_some_and(|entry| entry.is_stale(epoch));
+        if unrepeated {
+            for entry in self.unrepeated.drain(..).rev() {
+                self.inflight.insert(self.sent, entry);
+            }
+        }
+        stale || unrepeated
     }
 
     /// Puts a message in flight, as sent.
@@ -216,7 +252,7 @@ impl Outgoing {
         let candidates = (1..=u16::MAX).map(|step| self.last_id.wrapping_add(step));
         let id = candidates
             .filter_map(|id| NonZeroU16::new(id).map(PacketId))
-            .find(|id| self.inflight.iter().all(|entry| entry.id != *id))?;
+            .find(|id| self.inflight.iter().chain(&self.unrepeated).all(|entry| entry.id != *id))?;
         self.last_id = id.0.get();
         Some(id)
     }

@@ -117,14 +117,27 @@ impl Session {
 
     /// Whether a publication that has to wait would find room.
     pub fn queue_has_room(&self, publication: &Publication<'_>, bounds: &Bounds) -> bool {
-        let goes_out =
-            self.outgoing.is_clear() && self.terms.is_some_and(|terms| self.outgoing.has_window(window(terms, bounds)));
-        goes_out || self.outgoing.queue_has_room(publication.message().size(), bounds)
+        self.outgoing.queue_has_room(publication.message().size(), bounds)
+    }
+
+    /// Whether a publication need not wait for acknowledgements or for others before it.
+    pub fn can_send(&self, bounds: &Bounds) -> bool {
+        self.outgoing.is_clear() && self.terms.is_some_and(|terms| self.outgoing.has_window(window(terms, bounds)))
+    }
+
+    /// Whether the session reads `publication` with QoS 1 or 2, so that it must be sent or queued.
+    pub fn must_keep(&mut self, publication: &Publication<'_>, ids: &[SubscriptionId], policy: &Policy) -> bool {
+        self.fit(publication, ids, policy).is_ok_and(|fit| fit.qos > QoS::AtMostOnce)
     }
 
     /// A client connected: everything in flight is due again, DUP set `[MQTT-4.4.0-1]`. Follow with
     /// [`Session::pump`].
     pub fn connect(&mut self, principal: Arc<Principal>, terms: Terms) {
+        if *self.principal != *principal {
+            // Another certificate of the device: what was granted to the attributes of the old one counts no more.
+            self.subscriptions.doubt();
+            self.outgoing.doubt();
+        }
         self.principal = principal;
         self.terms = Some(terms);
         self.outgoing.rewind();
@@ -158,7 +171,7 @@ impl Session {
                     qos: fit.qos,
                     retain: fit.retain,
                     identifiers: fit.identifiers.into_boxed_slice(),
-                    epoch: policy.epoch(),
+                    epoch: Some(policy.epoch()),
                 };
                 let came_back = self.outgoing.reconsider(policy.epoch());
                 match outbox {
@@ -198,7 +211,7 @@ impl Session {
             qos,
             retain: true,
             identifiers: identifiers.into_boxed_slice(),
-            epoch: policy.epoch(),
+            epoch: Some(policy.epoch()),
         };
         let written = match qos {
             QoS::AtMostOnce => sending::write_stored(&waiting, None, terms, outbox, now),
@@ -244,7 +257,7 @@ impl Session {
     pub fn pump(&mut self, policy: &Policy, outbox: &mut Outbox, bounds: &Bounds, now: Moment) -> usize {
         let Some(terms) = self.terms else { return 0 };
         self.outgoing.reconsider(policy.epoch());
-        if !self.resend(terms, outbox, bounds, now) {
+        if !self.resend(terms, policy, outbox, bounds, now) {
             return 0;
         }
         self.drain_queue(terms, policy, outbox, bounds, now)
@@ -321,9 +334,17 @@ impl Session {
         }
     }
 
-    /// What was in flight before this connection; says whether all of it went out.
-    fn resend(&mut self, terms: Terms, outbox: &mut Outbox, bounds: &Bounds, now: Moment) -> bool {
+    /// What was in flight before this connection; says whether all of it went out. What may no longer be written or
+    /// read keeps its packet id and waits for a policy that lets it through.
+    fn resend(&mut self, terms: Terms, policy: &Policy, outbox: &mut Outbox, bounds: &Bounds, now: Moment) -> bool {
         while let Some(entry) = self.outgoing.unsent() {
+            if let Stage::Published(waiting) = &entry.stage
+                && waiting.epoch != Some(policy.epoch())
+                && !self.may_pass(waiting, policy)
+            {
+                self.outgoing.withhold_unsent(policy.epoch());
+                continue;
+            }
             if !self.outgoing.has_window(window(terms, bounds)) {
                 return false;
             }
@@ -355,7 +376,7 @@ impl Session {
                 expired += 1;
                 continue;
             }
-            if waiting.epoch != policy.epoch() && !self.may_pass(waiting, policy) {
+            if waiting.epoch != Some(policy.epoch()) && !self.may_pass(waiting, policy) {
                 self.outgoing.withhold(policy.epoch());
                 continue;
             }
