@@ -3,7 +3,7 @@
 use super::detach::WillFate;
 use super::outbound::Outbound;
 use super::route::RouteMemory;
-use super::sessions::{ConnectionId, SessionCell};
+use super::sessions::{ConnectionId, SessionCell, State};
 use super::{Hub, Published, Wakes};
 use crate::config::mqtt::RefusedPublish;
 use crate::policy::{DecisionMemory, Denied, Permit, Principal};
@@ -15,6 +15,7 @@ use crate::protocol::{
 use crate::session::{Arrival, Expiry, Moment, Publication, SessionId, Terms, TooManyUnreleased, WriterId};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
+use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,28 +103,19 @@ impl Client {
         match packet {
             Packet::Publish(publish) => self.publish(&publish, now, wakes),
             Packet::PubAck(ack) => {
-                self.cell.lock().session.acknowledge(ack.packet_id);
+                self.own_state()?.session.acknowledge(ack.packet_id);
                 self.pull(now, wakes);
                 Ok(())
             }
-            Packet::PubRec(ack) => {
-                self.received(&ack, now, wakes);
-                Ok(())
-            }
-            Packet::PubRel(ack) => {
-                self.released(&ack, wakes);
-                Ok(())
-            }
+            Packet::PubRec(ack) => self.received(&ack, now, wakes),
+            Packet::PubRel(ack) => self.released(&ack, wakes),
             Packet::PubComp(ack) => {
-                self.cell.lock().session.complete(ack.packet_id);
+                self.own_state()?.session.complete(ack.packet_id);
                 self.pull(now, wakes);
                 Ok(())
             }
             Packet::Subscribe(subscribe) => self.subscribe(&subscribe, now, wakes),
-            Packet::Unsubscribe(unsubscribe) => {
-                self.unsubscribe(&unsubscribe, wakes);
-                Ok(())
-            }
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, wakes),
             Packet::PingReq => {
                 self.answer(&Packet::PingResp, wakes);
                 Ok(())
@@ -209,10 +201,20 @@ impl Client {
         self.conclude(publish, reason, wakes)
     }
 
+    /// The session, while it is this connection's: what an older connection still brings must not touch the
+    /// exchanges of the one that took the session over.
+    fn own_state(&self) -> Result<MutexGuard<'_, State>, Closed> {
+        let mut state = self.cell.lock();
+        match state.link_of(self.connection) {
+            Some(_) => Ok(state),
+            None => Err(Closed::Fault(ReasonCode::SessionTakenOver, "the session was taken over")),
+        }
+    }
+
     /// Registers a QoS 2 packet id.
     fn arrive(&self, id: PacketId) -> Result<Arrival, Closed> {
         let maximum = usize::from(self.hub.mqtt().receive_maximum).min(self.hub.limits().unreleased_ids);
-        self.cell.lock().session.incoming.arrive(id, maximum).map_err(|TooManyUnreleased| {
+        self.own_state()?.session.incoming.arrive(id, maximum).map_err(|TooManyUnreleased| {
             Closed::Fault(ReasonCode::ReceiveMaximumExceeded, "more QoS 2 publications than mqtt.receive_maximum")
         })
     }
@@ -240,12 +242,12 @@ impl Client {
         let Some(id) = publish.packet_id else { return Ok(()) };
         if reason.is_error() && publish.qos == QoS::ExactlyOnce && self.terms.version == Version::V5 {
             // PUBREC with an error ends the exchange; the id is free again (section 4.3.3).
-            self.cell.lock().session.incoming.release(id);
+            self.own_state()?.session.incoming.release(id);
         }
         match (self.terms.version, reason) {
             (Version::V5, _) => {}
             (Version::V3_1 | Version::V3_1_1, ReasonCode::QuotaExceeded) => {
-                self.cell.lock().session.incoming.release(id);
+                self.own_state()?.session.incoming.release(id);
                 return Err(Closed::Fault(reason, "a bound was reached: the message was not taken, send it again"));
             }
             (Version::V3_1 | Version::V3_1_1, ReasonCode::NotAuthorized)
@@ -268,8 +270,8 @@ impl Client {
         }
     }
 
-    fn received(&self, ack: &Ack<'_>, now: Moment, wakes: &mut Wakes) {
-        let reason = self.cell.lock().session.receive(ack.packet_id, ack.reason);
+    fn received(&self, ack: &Ack<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        let reason = self.own_state()?.session.receive(ack.packet_id, ack.reason);
         match reason {
             Some(reason) => {
                 let release = Ack { packet_id: ack.packet_id, reason, properties: Properties::default() };
@@ -277,23 +279,22 @@ impl Client {
             }
             None => self.pull(now, wakes),
         }
+        Ok(())
     }
 
     /// PUBREL frees the id and routes nothing: the message went out with its PUBLISH.
-    fn released(&self, ack: &Ack<'_>, wakes: &mut Wakes) {
-        let reason = match self.cell.lock().session.incoming.release(ack.packet_id) {
+    fn released(&self, ack: &Ack<'_>, wakes: &mut Wakes) -> Result<(), Closed> {
+        let reason = match self.own_state()?.session.incoming.release(ack.packet_id) {
             true => ReasonCode::Success,
             false => ReasonCode::PacketIdentifierNotFound,
         };
         let complete = Ack { packet_id: ack.packet_id, reason, properties: Properties::default() };
         self.answer(&Packet::PubComp(complete), wakes);
+        Ok(())
     }
 
     fn subscribe(&self, subscribe: &Subscribe<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
-        let mut state = self.cell.lock();
-        if state.link_of(self.connection).is_none() {
-            return Err(Closed::Fault(ReasonCode::SessionTakenOver, "the session was taken over"));
-        }
+        let mut state = self.own_state()?;
         let reasons = self.hub.subscribe(&self.cell, &mut state, subscribe);
         let answer = SubAck { packet_id: subscribe.packet_id, properties: Properties::default(), reasons };
         self.answer(&Packet::SubAck(answer), wakes);
@@ -301,11 +302,12 @@ impl Client {
         Ok(())
     }
 
-    fn unsubscribe(&self, unsubscribe: &Unsubscribe<'_>, wakes: &mut Wakes) {
-        let mut state = self.cell.lock();
+    fn unsubscribe(&self, unsubscribe: &Unsubscribe<'_>, wakes: &mut Wakes) -> Result<(), Closed> {
+        let mut state = self.own_state()?;
         let reasons = self.hub.unsubscribe(&self.cell, &mut state, &unsubscribe.filters);
         let answer = UnsubAck { packet_id: unsubscribe.packet_id, properties: Properties::default(), reasons };
         self.answer(&Packet::UnsubAck(answer), wakes);
+        Ok(())
     }
 
     fn disconnected(&mut self, disconnect: &Disconnect<'_>) -> Closed {

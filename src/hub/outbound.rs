@@ -2,6 +2,7 @@
 
 use crate::protocol::{Disconnect, Packet, Properties, ReasonCode, Version};
 use crate::session::{Moment, Outbox};
+use crate::telemetry::metrics::METRICS;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -64,7 +65,8 @@ impl Outbound {
     pub fn push<T>(self: &Arc<Self>, wakes: &mut Wakes, fill: impl FnOnce(&mut Outbox) -> T) -> T {
         let mut inner = self.inner.lock();
         if inner.closing.is_some() {
-            return fill(&mut Outbox::new(usize::MAX));
+            // Nothing follows DISCONNECT `[MQTT-3.14.4-1]`.
+            return fill(&mut Outbox::closed());
         }
         let result = fill(&mut inner.outbox);
         if !inner.awake && (!inner.outbox.is_empty() || inner.outbox.is_starved()) {
@@ -113,10 +115,14 @@ impl Outbound {
         self.inner.lock().outbox.is_full()
     }
 
-    /// Moves what waits into `buffer`.
+    /// Moves what waits into `buffer`; its publications count as sent.
     pub fn take(&self, buffer: &mut Vec<u8>) -> Taken {
         let mut inner = self.inner.lock();
         let large = inner.outbox.take(buffer);
+        let publications = inner.outbox.take_publications();
+        if publications > 0 {
+            METRICS.messages_sent.add(publications as u64);
+        }
         Taken { large, starved: inner.outbox.take_starved(), closing: inner.closing }
     }
 

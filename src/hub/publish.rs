@@ -16,7 +16,8 @@ pub enum Published {
         /// Sessions it was sent to or queued for.
         receivers: usize,
     },
-    /// Not taken, nobody got it: a bound was reached and the publisher is to be told (0x97).
+    /// A bound was reached and the publisher is to be told (0x97). Nobody got it, unless the bound was reached while
+    /// it was on its way: then those that have it get it again when the publisher repeats it, and nobody misses it.
     OverQuota,
 }
 
@@ -35,24 +36,26 @@ impl Hub {
             Some(memory) => memory.route(&self.subscriptions, topic),
             None => Arc::new(Route::look_up(&self.subscriptions, topic)),
         };
-        if !self.has_room(publication, &route) {
+        let policy = self.policy.load();
+        if !self.has_room(publication, &route, &policy) {
             return Published::OverQuota;
         }
-        let policy = self.policy.load();
         self.retain(publication);
-        let mut receivers = 0;
+        let mut tally = Tally::default();
         for receiver in &route.receivers {
-            receivers += usize::from(self.deliver(publication, receiver, &policy, now, wakes));
+            tally.add(self.deliver(publication, receiver, &policy, now, wakes));
         }
         for group in &route.groups {
-            receivers += usize::from(self.deliver_shared(publication, &group.turn(), &policy, now, wakes));
+            if let Some(delivery) = self.deliver_shared(publication, &group.turn(), &policy, now, wakes) {
+                tally.add(delivery);
+            }
         }
-        Published::Taken { receivers }
+        tally.result()
     }
 
     /// Refused whole before anyone has it: a retained message beyond the bounds, and under
     /// `queue_full = "refuse"` a reader whose queue is full.
-    fn has_room(&self, publication: &Publication<'_>, route: &Route) -> bool {
+    fn has_room(&self, publication: &Publication<'_>, route: &Route, policy: &Policy) -> bool {
         if publication.retain()
             && !publication.payload().is_empty()
             && self.retained.has_room(publication.topic(), publication.message().size()).is_err()
@@ -64,8 +67,12 @@ impl Hub {
             self.bounds.when_full == QueueFullPolicy::Refuse && publication.qos() > crate::protocol::QoS::AtMostOnce;
         !told
             || route.receivers.iter().all(|receiver| {
-                let state = receiver.cell.lock();
-                state.session.queue_has_room(publication, &self.bounds)
+                let mut state = receiver.cell.lock();
+                let State { session, link, .. } = &mut *state;
+                let connection_has_room = link.as_ref().is_some_and(|link| !link.outbound.is_full());
+                !session.must_keep(publication, &receiver.subscriptions, policy)
+                    || connection_has_room && session.can_send(&self.bounds)
+                    || session.queue_has_room(publication, &self.bounds)
             })
     }
 
@@ -85,14 +92,13 @@ impl Hub {
         policy: &Policy,
         now: Moment,
         wakes: &mut Wakes,
-    ) -> bool {
+    ) -> Delivery {
         let mut state = receiver.cell.lock();
-        let delivery = self.offer(publication, &mut state, &receiver.subscriptions, policy, now, wakes);
-        count(delivery);
-        matches!(delivery, Delivery::Sent | Delivery::Queued { .. })
+        self.offer(publication, &mut state, &receiver.subscriptions, policy, now, wakes)
     }
 
-    /// To the first member that takes it: connected ones before those that are away.
+    /// To the first member that takes it: connected ones before those that are away. Where none does, the last
+    /// one's reason; `None` without members.
     fn deliver_shared(
         &self,
         publication: &Publication<'_>,
@@ -100,7 +106,8 @@ impl Hub {
         policy: &Policy,
         now: Moment,
         wakes: &mut Wakes,
-    ) -> bool {
+    ) -> Option<Delivery> {
+        let mut last = None;
         for presence in [Presence::Connected, Presence::Away] {
             for member in members {
                 let mut state = member.cell.lock();
@@ -108,13 +115,13 @@ impl Hub {
                     continue;
                 }
                 let delivery = self.offer(publication, &mut state, &[member.id], policy, now, wakes);
+                last = Some(delivery);
                 if matches!(delivery, Delivery::Sent | Delivery::Queued { .. }) {
-                    count(delivery);
-                    return true;
+                    return last;
                 }
             }
         }
-        false
+        last
     }
 
     fn offer(
@@ -152,6 +159,31 @@ impl Hub {
             METRICS.messages_expired.add(expired as u64);
             self.read_retained(session, cursors, &policy, outbox, now);
         });
+    }
+}
+
+/// What became of one publication at all its receivers.
+#[derive(Default)]
+struct Tally {
+    receivers: usize,
+    refused: usize,
+}
+
+impl Tally {
+    fn add(&mut self, delivery: Delivery) {
+        count(delivery);
+        match delivery {
+            Delivery::Sent | Delivery::Queued { .. } => self.receivers += 1,
+            Delivery::Refused => self.refused += 1,
+            Delivery::Withheld(_) | Delivery::DroppedSlowReader | Delivery::DroppedQueueFull => {}
+        }
+    }
+
+    fn result(&self) -> Published {
+        match self.refused {
+            0 => Published::Taken { receivers: self.receivers },
+            _ => Published::OverQuota,
+        }
     }
 }
 

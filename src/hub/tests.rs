@@ -1,1 +1,10 @@
-//! Tests of the hub in virtual time.
+//! Tests of the hub in virtual time: packets in, packets out.
+
+mod connecting;
+mod fixture;
+mod publishing;
+mod queues;
+mod rights;
+mod subscribing;
+mod tree;
+mod wills;

@@ -121,6 +121,13 @@ impl SubscriptionTree {
         let partitions = self.deep.iter().chain(self.shallow.iter()).chain([&self.wild]);
         partitions.map(|partition| partition.root.read().len()).sum()
     }
+
+    /// Whether not even an empty node is left.
+    #[cfg(test)]
+    pub(super) fn is_bare(&self) -> bool {
+        let mut partitions = self.deep.iter().chain(self.shallow.iter()).chain([&self.wild]);
+        partitions.all(|partition| partition.root.read().is_empty())
+    }
 }
 
 impl SubscriptionTree {

@@ -13,19 +13,36 @@ pub struct Outbox {
     large: Option<Bytes>,
     /// Control packets behind `large`.
     behind: Vec<u8>,
+    /// Publications among what waits.
+    publications: usize,
     limit: usize,
     starved: bool,
+    /// Takes no publication; what is appended all the same is never read.
+    closed: bool,
 }
 
 impl Outbox {
     /// An empty outbox of `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self { frames: Vec::new(), large: None, behind: Vec::new(), limit, starved: false }
+        Self {
+            frames: Vec::new(),
+            large: None,
+            behind: Vec::new(),
+            publications: 0,
+            limit,
+            starved: false,
+            closed: false,
+        }
+    }
+
+    /// Where frames for a connection go that has said its last word: publications find no room, the rest is lost.
+    pub fn closed() -> Self {
+        Self { closed: true, ..Self::new(0) }
     }
 
     /// Whether a publication of `length` bytes fits now; a frame beyond the limit fits when it is alone.
     pub fn accepts(&self, length: usize) -> bool {
-        self.large.is_none() && (self.frames.is_empty() || self.frames.len() + length <= self.limit)
+        !self.closed && self.large.is_none() && (self.frames.is_empty() || self.frames.len() + length <= self.limit)
     }
 
     /// Whether a frame of `length` bytes should hold its payload by reference.
@@ -48,6 +65,16 @@ impl Outbox {
             // Never two at once; were it to happen, the frame is completed by copy, not lost.
             Some(_) => self.behind.extend_from_slice(&payload),
         }
+    }
+
+    /// Counts a publication that was appended.
+    pub fn count_publication(&mut self) {
+        self.publications += 1;
+    }
+
+    /// Publications among what waits; asking starts the count anew.
+    pub fn take_publications(&mut self) -> usize {
+        std::mem::take(&mut self.publications)
     }
 
     /// Whether nothing waits.
@@ -80,7 +107,9 @@ impl Outbox {
         buffer.clear();
         std::mem::swap(&mut self.frames, buffer);
         let large = self.large.take();
-        std::mem::swap(&mut self.frames, &mut self.behind);
+        if !self.behind.is_empty() {
+            std::mem::swap(&mut self.frames, &mut self.behind);
+        }
         large
     }
 
@@ -89,6 +118,7 @@ impl Outbox {
         self.frames = Vec::new();
         self.large = None;
         self.behind = Vec::new();
+        self.publications = 0;
     }
 
     /// Gives memory back when nothing waits.

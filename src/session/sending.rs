@@ -122,6 +122,7 @@ fn write(publish: &Publish<'_>, payload: impl FnOnce() -> Bytes, terms: Terms, o
     } else {
         publish.encode(terms.version, outbox.frames());
     }
+    outbox.count_publication();
     Written::Yes
 }
 

@@ -117,9 +117,17 @@ impl Session {
 
     /// Whether a publication that has to wait would find room.
     pub fn queue_has_room(&self, publication: &Publication<'_>, bounds: &Bounds) -> bool {
-        let goes_out =
-            self.outgoing.is_clear() && self.terms.is_some_and(|terms| self.outgoing.has_window(window(terms, bounds)));
-        goes_out || self.outgoing.queue_has_room(publication.message().size(), bounds)
+        self.outgoing.queue_has_room(publication.message().size(), bounds)
+    }
+
+    /// Whether a publication need not wait for acknowledgements or for others before it.
+    pub fn can_send(&self, bounds: &Bounds) -> bool {
+        self.outgoing.is_clear() && self.terms.is_some_and(|terms| self.outgoing.has_window(window(terms, bounds)))
+    }
+
+    /// Whether the session reads `publication` with QoS 1 or 2, so that it must be sent or queued.
+    pub fn must_keep(&mut self, publication: &Publication<'_>, ids: &[SubscriptionId], policy: &Policy) -> bool {
+        self.fit(publication, ids, policy).is_ok_and(|fit| fit.qos > QoS::AtMostOnce)
     }
 
     /// A client connected: everything in flight is due again, DUP set `[MQTT-4.4.0-1]`. Follow with

@@ -29,6 +29,8 @@ enum Standing {
     Granted(Grant),
     /// The right was gone at the last look; it may come back with a later epoch.
     Frozen(Epoch),
+    /// To be judged before anything is delivered.
+    Doubted,
 }
 
 /// The subscriptions of one session, by id and by filter.
@@ -49,7 +51,7 @@ impl Subscription {
     /// The grant in force, judged anew when the policy has changed since the last look; `None` while the right
     /// is gone.
     pub fn grant(&mut self, policy: &Policy, principal: &Principal) -> Option<&Grant> {
-        if self.epoch() != policy.epoch() {
+        if self.epoch() != Some(policy.epoch()) {
             self.standing = match policy.authorize_subscribe(principal, &self.filter, self.options.qos) {
                 Ok(grant) => Standing::Granted(grant),
                 Err(_) => Standing::Frozen(policy.epoch()),
@@ -57,14 +59,15 @@ impl Subscription {
         }
         match &self.standing {
             Standing::Granted(grant) => Some(grant),
-            Standing::Frozen(_) => None,
+            Standing::Frozen(_) | Standing::Doubted => None,
         }
     }
 
-    fn epoch(&self) -> Epoch {
+    fn epoch(&self) -> Option<Epoch> {
         match &self.standing {
-            Standing::Granted(grant) => grant.epoch,
-            Standing::Frozen(epoch) => *epoch,
+            Standing::Granted(grant) => Some(grant.epoch),
+            Standing::Frozen(epoch) => Some(*epoch),
+            Standing::Doubted => None,
         }
     }
 }
@@ -121,10 +124,10 @@ impl Subscriptions {
         self.entries.get_mut(position)
     }
 
-    /// Nothing that was judged counts any more: each is judged anew at its next delivery.
+    /// Every subscription is to be judged again: the reader is not who it was.
     pub fn doubt(&mut self) {
         for subscription in &mut self.entries {
-            subscription.standing = Standing::Frozen(Epoch::NEVER);
+            subscription.standing = Standing::Doubted;
         }
     }
 

@@ -1,0 +1,123 @@
+//! What a change of the policy does to what lives already.
+
+use super::fixture::{Dial, FLEET, World};
+use crate::hub::Wakes;
+use crate::protocol::{QoS, ReasonCode};
+
+#[test]
+fn denials_have_their_answers() {
+    let world = World::new();
+    let mut client = world.connect(&Dial::v5("a"));
+    assert_eq!(client.subscribe("#", QoS::AtLeastOnce), ["SUBACK [NotAuthorized]"]);
+    client.publish("other", QoS::AtLeastOnce, 1, "m");
+    client.publish("other", QoS::ExactlyOnce, 2, "m");
+    assert_eq!(client.seen(), ["PUBACK 1 NotAuthorized", "PUBREC 2 NotAuthorized"]);
+}
+
+#[test]
+fn a_live_subscription_is_judged_again_and_comes_back() {
+    let mut world = World::new();
+    let mut reader = world.connect(&Dial::v5("a"));
+    reader.subscribe("t/#", QoS::AtLeastOnce);
+    let mut publisher = world.connect(&Dial::v5("b"));
+    publisher.publish("t/a", QoS::AtMostOnce, 0, "before");
+    world.deny("{ subscribe = \"t/a\" }");
+    publisher.publish("t/a", QoS::AtMostOnce, 0, "in a hole");
+    publisher.publish("t/b", QoS::AtMostOnce, 0, "beside it");
+    world.deny("{ subscribe = \"t/#\" }");
+    publisher.publish("t/b", QoS::AtMostOnce, 0, "nothing");
+    world.deny("");
+    publisher.publish("t/a", QoS::AtMostOnce, 0, "after");
+    assert_eq!(reader.seen(), ["PUBLISH t/a before", "PUBLISH t/b beside it", "PUBLISH t/a after"]);
+}
+
+#[test]
+fn queued_messages_are_withheld_and_come_back_in_order() {
+    for denied in ["{ subscribe = \"t/a\" }", "{ publish = \"t/a\" }"] {
+        let mut world = World::new();
+        let mut reader = world.connect(&Dial::v5("a"));
+        reader.subscribe("t/#", QoS::AtLeastOnce);
+        reader.break_off();
+        let mut publisher = world.connect(&Dial::v5("b"));
+        for (id, topic) in [(1, "t/a"), (2, "t/b"), (3, "t/a")] {
+            publisher.publish(topic, QoS::AtLeastOnce, id, &format!("m{id}"));
+        }
+        world.deny(denied);
+        let mut reader = world.connect_first(&["PUBLISH t/b m2 q1#1"]);
+        world.deny("");
+        publisher.publish("t/a", QoS::AtLeastOnce, 4, "m4");
+        let back = ["PUBLISH t/a m1 q1#2", "PUBLISH t/a m3 q1#3", "PUBLISH t/a m4 q1#4"];
+        assert_eq!(reader.seen(), back, "{denied}");
+    }
+}
+
+#[test]
+fn what_was_in_flight_is_not_repeated_without_a_right() {
+    let mut world = World::new();
+    let mut reader = world.connect(&Dial::v5("a"));
+    reader.subscribe("t/#", QoS::ExactlyOnce);
+    let mut publisher = world.connect(&Dial::v5("b"));
+    publisher.publish("t/a", QoS::ExactlyOnce, 1, "m1");
+    publisher.publish("t/b", QoS::AtLeastOnce, 2, "m2");
+    reader.break_off();
+    world.deny("{ subscribe = \"t/a\" }");
+    let reader = world.connect_first(&["PUBLISH t/b m2 q1#2 dup"]);
+    reader.break_off();
+    world.deny("");
+    world.connect_first(&["PUBLISH t/a m1 q2#1 dup", "PUBLISH t/b m2 q1#2 dup"]);
+}
+
+#[test]
+fn a_retained_message_of_a_writer_without_right_is_not_delivered() {
+    let mut world = World::new();
+    let mut publisher = world.connect(&Dial::v5("b"));
+    publisher.retain("t/a", "m");
+    world.deny("{ publish = \"t/a\" }");
+    let mut reader = world.connect(&Dial::v5("a"));
+    assert_eq!(reader.subscribe("t/#", QoS::AtMostOnce), ["SUBACK [Success]"]);
+    world.deny("");
+    assert_eq!(reader.subscribe("t/#", QoS::AtMostOnce), ["SUBACK [Success]", "PUBLISH t/a m retain"]);
+}
+
+#[test]
+fn a_disabled_device_is_closed_and_its_will_is_not_fired() {
+    let mut world = World::new();
+    let mut reader = world.connect(&Dial::v5("a"));
+    reader.subscribe("t/#", QoS::AtMostOnce);
+    let mut doomed = world.connect(&Dial { will: Some(("t/will", Vec::new())), ..Dial::v5("b") });
+    world.set_fleet(&FLEET.replace("subject = \"CN=b\"", "subject = \"CN=b\"\nenabled = false"));
+    let key = doomed.client.principal().key.clone();
+    assert_eq!(world.hub.disconnect_device(&key, ReasonCode::AdministrativeAction, &mut Wakes::default()), 1);
+    assert_eq!(doomed.seen(), ["DISCONNECT AdministrativeAction"]);
+    doomed.break_off();
+    assert!(reader.seen().is_empty());
+    assert_eq!(world.try_connect(&Dial::v5("b")).err().unwrap().reason, ReasonCode::NotAuthorized);
+}
+
+/// The device is the same; its new certificate lacks the attribute that the right hung on.
+#[test]
+fn another_certificate_of_the_device_has_its_own_rights() {
+    let mut world = World::new();
+    world.set_fleet(&format!(
+        "{FLEET}[groups.named]\nmatch = {{ san_dns = \"lab.example\" }}\nallow = [{{ subscribe = \"lab/#\" }}]\n\
+         [groups.writers]\nallow = [{{ publish = \"lab/#\" }}]\n[[devices]]\nsubject = \"CN=w\"\ngroups = [\"writers\"]\n"
+    ));
+    let mut reader = world.connect(&Dial { unit: Some("lab.example"), ..Dial::v5("a") });
+    assert_eq!(reader.subscribe("lab/a", QoS::AtLeastOnce), ["SUBACK [GrantedQoS1]"]);
+    let mut publisher = world.connect(&Dial::v5("w"));
+    publisher.publish("lab/a", QoS::AtLeastOnce, 1, "in flight");
+    reader.break_off();
+    publisher.publish("lab/a", QoS::AtLeastOnce, 2, "queued");
+    let mut reader = world.connect_first(&[]);
+    publisher.publish("lab/a", QoS::AtMostOnce, 0, "live");
+    assert!(reader.seen().is_empty());
+}
+
+impl World {
+    /// The reader comes back; what it gets behind CONNACK.
+    fn connect_first(&self, expected: &[&str]) -> super::fixture::Connection {
+        let mut reader = self.try_connect(&Dial::v5("a")).unwrap();
+        assert_eq!(reader.seen().get(1..).unwrap(), expected);
+        reader
+    }
+}
