@@ -58,16 +58,19 @@ impl Hub {
         now: Moment,
         wakes: &mut Wakes,
     ) -> Result<Client, ConnectRefused> {
-        let accepted = self.judge(peer, connect)?;
+        let policy = self.policy();
+        let accepted = self.judge(peer, connect, &policy)?;
         let connection = self.next_connection_id();
         let key = SessionKey { device: peer.key.clone(), client_id: Arc::clone(&accepted.principal.client_id) };
         let mut wills = Vec::new();
         let cell = loop {
-            let (cell, present) = self.find_or_make(&key, &accepted)?;
+            let cell = self.find_or_make(&key, &accepted)?;
             let mut state = cell.lock();
             if state.ended {
                 continue;
             }
+            // Not who made it: of two that connect at once, the one that comes second finds the other's session.
+            let present = cell.last_connection().is_some();
             wills.extend(self.take_over(&mut state, accepted.clean_start, wakes));
             // A session without expiry ended with the connection that was just taken over.
             if present && (accepted.clean_start || state.session.expiry == Expiry::WithConnection) {
@@ -83,6 +86,7 @@ impl Hub {
             self.fire(&will, now, wakes);
         }
         METRICS.clients_connected.increment();
+        self.judge_again(peer, &accepted, &policy, outbound, wakes);
         Ok(Client::new(
             Arc::clone(self),
             cell,
@@ -94,15 +98,30 @@ impl Hub {
         ))
     }
 
-    fn find_or_make(&self, key: &SessionKey, accepted: &Accepted) -> Result<(Arc<SessionCell>, bool), ConnectRefused> {
+    /// Whoever disabled the device since `policy` was asked may have looked for its connections before this one was
+    /// attached. Now that it is, either they find it or the policy loaded here is theirs.
+    fn judge_again(
+        &self,
+        peer: Peer<'_>,
+        accepted: &Accepted,
+        policy: &Policy,
+        outbound: &Arc<Outbound>,
+        wakes: &mut Wakes,
+    ) {
+        let present = self.policy();
+        if present.epoch() != policy.epoch() && present.admit(&accepted.principal, &peer.chain.leaf_sha256).is_err() {
+            outbound.close(accepted.terms.version, ReasonCode::AdministrativeAction, wakes);
+        }
+    }
+
+    fn find_or_make(&self, key: &SessionKey, accepted: &Accepted) -> Result<Arc<SessionCell>, ConnectRefused> {
         if let Some(cell) = self.sessions.find(key) {
-            return Ok((cell, true));
+            return Ok(cell);
         }
         let session = Session::new(self.next_session_id(), Arc::clone(&accepted.principal), accepted.expiry);
         let cell = SessionCell::new(key.clone(), session);
         match self.sessions.insert(&cell, self.limits.sessions_per_device) {
-            Ok(None) => Ok((cell, false)),
-            Ok(Some(existing)) => Ok((existing, true)),
+            Ok(existing) => Ok(existing.unwrap_or(cell)),
             Err(_) => Err(ConnectRefused {
                 reason: ReasonCode::QuotaExceeded,
                 cause: format!(
@@ -147,7 +166,7 @@ impl Hub {
         let silence = self.silence(accepted);
         state.session.connect(Arc::clone(&accepted.principal), accepted.terms);
         state.session.expiry = accepted.expiry;
-        state.last_connection = connection;
+        cell.connected_by(connection);
         state.link = Some(Link {
             connection,
             outbound: Arc::clone(outbound),
@@ -189,7 +208,7 @@ impl Hub {
     }
 
     /// Everything that can refuse a CONNECT, before any session is touched.
-    fn judge(&self, peer: Peer<'_>, connect: &Connect<'_>) -> Result<Accepted, ConnectRefused> {
+    fn judge(&self, peer: Peer<'_>, connect: &Connect<'_>, policy: &Policy) -> Result<Accepted, ConnectRefused> {
         if connect.properties.authentication_method().is_some() {
             return Err(ConnectRefused {
                 reason: ReasonCode::BadAuthenticationMethod,
@@ -198,7 +217,6 @@ impl Hub {
         }
         let (client_id, assigned) = self.client_id(connect)?;
         let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id));
-        let policy = self.policy();
         policy
             .admit(&principal, &peer.chain.leaf_sha256)
             .map_err(|refusal| ConnectRefused { reason: ReasonCode::NotAuthorized, cause: refusal.to_string() })?;
@@ -206,7 +224,7 @@ impl Hub {
             terms: terms(connect),
             expiry: self.expiry(connect),
             keep_alive: connect.keep_alive,
-            will: self.judge_will(connect, &principal, &policy)?,
+            will: self.judge_will(connect, &principal, policy)?,
             clean_start: connect.clean_start,
             principal,
             assigned,

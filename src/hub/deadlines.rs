@@ -13,10 +13,20 @@ use std::sync::{Arc, Weak};
 /// Deadlines handled before the lock is given up once.
 const SLICE: usize = 256;
 
+/// Deadlines below which it is not worth looking for void ones.
+const FEW: usize = 1024;
+
 /// Everything that time alone brings about.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
-    heap: Mutex<BinaryHeap<Reverse<Due>>>,
+    heap: Mutex<Heap>,
+}
+
+#[derive(Debug, Default)]
+struct Heap {
+    due: BinaryHeap<Reverse<Due>>,
+    /// How many there were after void ones were last thrown out.
+    valid: usize,
 }
 
 /// What is to be looked at. Whether it still holds is judged then: a connection that has come or gone since makes
@@ -38,16 +48,37 @@ struct Due {
 
 impl Deadlines {
     pub(super) fn add(&self, at: Moment, deadline: Deadline, cell: &Arc<SessionCell>, connection: ConnectionId) {
-        self.heap.lock().push(Reverse(Due { at, deadline, cell: Arc::downgrade(cell), connection }));
+        let mut heap = self.heap.lock();
+        heap.due.push(Reverse(Due { at, deadline, cell: Arc::downgrade(cell), connection }));
+        if heap.due.len() > FEW.max(2 * heap.valid) {
+            heap.throw_out_void();
+        }
     }
 
     fn take_due(&self, now: Moment) -> Vec<Due> {
         let mut heap = self.heap.lock();
         let mut due = Vec::new();
-        while due.len() < SLICE && heap.peek().is_some_and(|Reverse(next)| next.at <= now) {
-            due.extend(heap.pop().map(|Reverse(next)| next));
+        while due.len() < SLICE && heap.due.peek().is_some_and(|Reverse(next)| next.at <= now) {
+            due.extend(heap.due.pop().map(|Reverse(next)| next));
         }
         due
+    }
+}
+
+impl Heap {
+    /// A client that connects again and again leaves a deadline each time, due in a day and holding the memory of an
+    /// ended session. Thrown out when they are as many as the others, they cost a few steps each.
+    fn throw_out_void(&mut self) {
+        self.due.retain(|Reverse(due)| !due.is_void());
+        self.due.shrink_to(2 * self.due.len());
+        self.valid = self.due.len();
+    }
+}
+
+impl Due {
+    /// Whether its session is gone or has had another connection since.
+    fn is_void(&self) -> bool {
+        self.cell.upgrade().is_none_or(|cell| cell.last_connection() != Some(self.connection))
     }
 }
 
@@ -86,7 +117,7 @@ impl Hub {
 
     fn expire_session(&self, cell: &Arc<SessionCell>, connection: ConnectionId, now: Moment, wakes: &mut Wakes) {
         let mut state = cell.lock();
-        if state.link.is_some() || state.last_connection != connection || state.ended {
+        if state.link.is_some() || cell.last_connection() != Some(connection) || state.ended {
             return;
         }
         let will = self.end_session(cell, &mut state);
@@ -98,7 +129,7 @@ impl Hub {
 
     fn release_will(&self, cell: &Arc<SessionCell>, connection: ConnectionId, now: Moment, wakes: &mut Wakes) {
         let mut state = cell.lock();
-        if state.link.is_some() || state.last_connection != connection {
+        if state.link.is_some() || cell.last_connection() != Some(connection) {
             return;
         }
         let will = state.pending_will.take();
@@ -108,6 +139,9 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 impl PartialEq for Due {
     fn eq(&self, other: &Self) -> bool {

@@ -59,9 +59,13 @@ impl Outbound {
         Moment(self.last_received.load(Ordering::Relaxed))
     }
 
-    /// Hands the outbox to `fill`; the task is woken with the batch, if it sleeps.
+    /// Hands the outbox to `fill`; the task is woken with the batch, if it sleeps. What comes after the last word of
+    /// [`Outbound::close`] is lost, like what a connection that breaks had not sent.
     pub fn push<T>(self: &Arc<Self>, wakes: &mut Wakes, fill: impl FnOnce(&mut Outbox) -> T) -> T {
         let mut inner = self.inner.lock();
+        if inner.closing.is_some() {
+            return fill(&mut Outbox::new(usize::MAX));
+        }
         let result = fill(&mut inner.outbox);
         if !inner.awake && (!inner.outbox.is_empty() || inner.outbox.is_starved()) {
             inner.awake = true;
@@ -128,9 +132,12 @@ impl Outbound {
         true
     }
 
-    /// The task waits for its socket to take more: only [`Outbound::close`] need wake it.
-    pub fn stall(&self, waker: &Waker) {
-        self.inner.lock().register(waker);
+    /// The task waits for its socket to take more: only [`Outbound::close`] need wake it. Says whether it may wait, or
+    /// was closed already, when there may have been no waker to call.
+    pub fn stall(&self, waker: &Waker) -> bool {
+        let mut inner = self.inner.lock();
+        inner.register(waker);
+        inner.closing.is_none()
     }
 }
 

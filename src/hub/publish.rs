@@ -126,6 +126,10 @@ impl Hub {
         now: Moment,
         wakes: &mut Wakes,
     ) -> Delivery {
+        if state.ended {
+            // Its route was looked up before it went: a message queued here would be lost, to a group as well.
+            return Delivery::Withheld(Withheld::NotSubscribed);
+        }
         let State { session, link, .. } = state;
         match link {
             Some(link) => link.outbound.push(wakes, |outbox| {

@@ -11,6 +11,10 @@ use std::sync::Arc;
 /// A device publishes to the same few topics all its life.
 const REMEMBERED: usize = 8;
 
+/// Receivers of a route that is worth remembering: beyond it the lookup is little beside the deliveries, and a thousand
+/// connections that remember the same crowd would hold it a thousand times.
+const CROWD: usize = 64;
+
 /// Who receives a topic, as of some versions of the tree.
 #[derive(Debug, Default)]
 pub(super) struct Route {
@@ -62,15 +66,15 @@ impl RouteMemory {
         let known = self.entries.iter().position(|entry| entry.topic.as_str() == topic.as_str());
         if let Some(position) = known {
             self.entries.swap(0, position);
-            if let Some(entry) = self.entries.first_mut() {
-                if entry.versions != versions {
-                    entry.route = Arc::new(Route::look_up(tree, topic));
-                    entry.versions = versions;
-                }
+            if let Some(entry) = self.entries.first().filter(|entry| entry.versions == versions) {
                 return Arc::clone(&entry.route);
             }
+            self.entries.swap_remove(0);
         }
         let route = Arc::new(Route::look_up(tree, topic));
+        if route.receivers.len() + route.groups.len() > CROWD {
+            return route;
+        }
         self.entries.truncate(REMEMBERED - 1);
         self.entries.insert(0, Remembered { topic: topic.to_buf(), versions, route: Arc::clone(&route) });
         route

@@ -9,6 +9,7 @@ use crate::session::{Session, SessionId};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const SHARDS: usize = 64;
@@ -29,6 +30,8 @@ pub(super) struct ConnectionId(pub(super) u64);
 pub(super) struct SessionCell {
     pub(super) key: SessionKey,
     pub(super) id: SessionId,
+    /// The last connection. Changed under the lock of `state`, read also without.
+    last_connection: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -41,8 +44,6 @@ pub(super) struct State {
     pub(super) cursors: VecDeque<Cursor>,
     /// A will that waits for its delay while the client is away.
     pub(super) pending_will: Option<Will>,
-    /// The last connection; deadlines of earlier ones are void.
-    pub(super) last_connection: ConnectionId,
     /// Removed from the table; whoever still holds the cell must look again.
     pub(super) ended: bool,
 }
@@ -74,19 +75,24 @@ pub(super) struct TooManySessions;
 
 impl SessionCell {
     pub(super) fn new(key: SessionKey, session: Session) -> Arc<Self> {
-        let state = State {
-            link: None,
-            cursors: VecDeque::new(),
-            pending_will: None,
-            last_connection: ConnectionId(0),
-            ended: false,
-            session,
-        };
-        Arc::new(Self { key, id: state.session.id(), state: Mutex::new(state) })
+        let state = State { link: None, cursors: VecDeque::new(), pending_will: None, ended: false, session };
+        let id = state.session.id();
+        Arc::new(Self { key, id, last_connection: AtomicU64::new(0), state: Mutex::new(state) })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// The last connection, if there ever was one: deadlines of earlier ones are void.
+    pub(super) fn last_connection(&self) -> Option<ConnectionId> {
+        // Ids begin at 1.
+        Some(self.last_connection.load(Ordering::Acquire)).filter(|id| *id > 0).map(ConnectionId)
+    }
+
+    /// Notes a connection, whose `state` is locked.
+    pub(super) fn connected_by(&self, connection: ConnectionId) {
+        self.last_connection.store(connection.0, Ordering::Release);
     }
 }
 

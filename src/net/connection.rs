@@ -28,6 +28,9 @@ const PACKETS_PER_POLL: usize = 64;
 
 /// Batches written before other connections of the worker get their turn.
 const BATCHES_PER_POLL: usize = 16;
+/// Bytes of the largest CONNECT: whoever sends it is known by certificate, but not yet as a device that may take more
+/// of the broker's memory.
+const CONNECT_BYTES: u32 = 24 * 1024;
 
 /// One connection from the end of its handshake to its close.
 pub(super) struct Connection {
@@ -133,8 +136,9 @@ impl Connection {
                     return Poll::Pending;
                 }
                 Written::Blocked => {
-                    self.outbound.stall(cx.waker());
-                    return self.watch_stall(cx);
+                    if self.outbound.stall(cx.waker()) {
+                        return self.watch_stall(cx);
+                    }
                 }
             }
         }
@@ -329,7 +333,7 @@ impl Desk<'_> {
     }
 
     fn connect(&mut self, bytes: &[u8]) -> Result<Served, End> {
-        let maximum = self.service.hub().mqtt().maximum_packet_size;
+        let maximum = self.service.hub().mqtt().maximum_packet_size.min(CONNECT_BYTES);
         match decode_connect(bytes, maximum) {
             Ok(Decoded::Packet { packet: Packet::Connect(connect), length }) => {
                 let Stage::Expecting(expecting) = self.stage else { return Ok(Served::Packet(length)) };
@@ -348,7 +352,11 @@ impl Desk<'_> {
                         );
                         *self.stage = Stage::Serving(Box::new(client));
                     }
-                    Err(refused) => self.refuse(connect.version, &refused),
+                    Err(refused) => {
+                        self.refuse(connect.version, &refused);
+                        // Nothing behind it is read, least of all another CONNECT.
+                        return Ok(Served::Packet(bytes.len()));
+                    }
                 }
                 Ok(Served::Packet(length))
             }

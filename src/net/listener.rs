@@ -93,6 +93,8 @@ impl Listener {
             tokio::select! {
                 accepted = self.socket.accept() => match accepted {
                     Ok((socket, address)) => self.admit(socket, address, &service, &alive),
+                    // One client that left before it was accepted is no reason to make the others wait.
+                    Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
                     Err(error) => {
                         tracing::error!("cannot accept a connection: {error}; trying again");
                         tokio::time::sleep(PAUSE).await;

@@ -1,4 +1,4 @@
-//! Decisions and their proofs. [`Permit`] has no public constructor: only [`Policy`] makes one.
+//! Decisions and their proofs. [`Permit`] has no public constructor: only [`Policy`](super::Policy) makes one.
 
 use super::fill::Hole;
 use super::record::RuleId;
@@ -10,6 +10,11 @@ use std::sync::Arc;
 /// Counts compiled policies. A decision is worth no more than the epoch it was made in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// Before every policy: a decision of this epoch is always made anew.
+    pub const NEVER: Self = Self(0);
+}
 
 /// Everything of a client that rules can ask about: device, client id and the certificate attributes that
 /// templates and group matches use. Kept for readers and writers that are away, so that their rights can be

@@ -74,8 +74,9 @@ pub(super) enum Queued {
 pub(super) struct Outgoing {
     queue: VecDeque<Waiting>,
     queued_bytes: usize,
-    /// Withheld because a right is gone; looked at again when the policy changes.
-    withheld: Vec<Waiting>,
+    /// Withheld because a right is gone; looked at again when the policy changes. Gives way to whatever may pass.
+    withheld: VecDeque<Waiting>,
+    withheld_bytes: usize,
     /// In the order of their packet ids' assignment.
     inflight: VecDeque<InFlight>,
     /// How many of `inflight`, from the front, went out on the present connection.
@@ -97,6 +98,17 @@ impl InFlight {
 }
 
 impl Outgoing {
+    /// Nothing that was judged counts any more.
+    pub(super) fn doubt(&mut self) {
+        let inflight = self.inflight.iter_mut().chain(&mut self.held).filter_map(|entry| match &mut entry.stage {
+            Stage::Published(waiting) => Some(waiting),
+            Stage::Released => None,
+        });
+        for waiting in self.queue.iter_mut().chain(&mut self.withheld).chain(inflight) {
+            waiting.epoch = Epoch::NEVER;
+        }
+    }
+
     pub(super) fn queued(&self) -> usize {
         self.queue.len() + self.withheld.len()
     }
@@ -116,7 +128,7 @@ impl Outgoing {
     }
 
     pub(super) fn queue_has_room(&self, size: usize, bounds: &Bounds) -> bool {
-        self.queued() < bounds.queued_messages && self.queued_bytes + size <= bounds.queued_bytes
+        self.queue.len() < bounds.queued_messages && self.queued_bytes.saturating_add(size) <= bounds.queued_bytes
     }
 
     pub(super) fn has_window(&self, receive_maximum: usize) -> bool {
@@ -137,7 +149,20 @@ impl Outgoing {
         }
         self.queued_bytes += size;
         self.queue.push_back(waiting);
+        displaced += self.trim_withheld(bounds);
         if displaced == 0 { Queued::Kept } else { Queued::Displaced(displaced) }
+    }
+
+    /// Keeps both together within the bounds; says how many messages gave way.
+    fn trim_withheld(&mut self, bounds: &Bounds) -> usize {
+        let before = self.withheld.len();
+        while self.queued() > bounds.queued_messages
+            || self.queued_bytes.saturating_add(self.withheld_bytes) > bounds.queued_bytes
+        {
+            let Some(waiting) = self.withheld.pop_front() else { break };
+            self.withheld_bytes = self.withheld_bytes.saturating_sub(waiting.message.size());
+        }
+        before - self.withheld.len()
     }
 
     pub(super) fn peek(&self) -> Option<&Waiting> {
@@ -152,17 +177,19 @@ impl Outgoing {
 
     /// Takes the front of the queue aside until the policy changes.
     pub(super) fn withhold(&mut self, epoch: Epoch) {
-        if let Some(mut waiting) = self.queue.pop_front() {
+        if let Some(mut waiting) = self.pop() {
             waiting.epoch = epoch;
-            self.withheld.push(waiting);
+            self.withheld_bytes += waiting.message.size();
+            self.withheld.push_back(waiting);
         }
     }
 
     /// Brings back, to the front and in their order, what was withheld under an earlier policy; says whether there
     /// was any.
     pub(super) fn reconsider(&mut self, epoch: Epoch) -> bool {
-        let withheld = self.withheld.last().is_some_and(|waiting| waiting.epoch != epoch);
+        let withheld = self.withheld.back().is_some_and(|waiting| waiting.epoch != epoch);
         if withheld {
+            self.queued_bytes += std::mem::take(&mut self.withheld_bytes);
             for waiting in self.withheld.drain(..).rev() {
                 self.queue.push_front(waiting);
             }

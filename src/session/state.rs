@@ -123,8 +123,12 @@ impl Session {
     }
 
     /// A client connected: everything in flight is due again, DUP set `[MQTT-4.4.0-1]`. Follow with
-    /// [`Session::pump`].
+    /// [`Session::pump`]. Another certificate of the device may bring other rights: then everything is judged anew.
     pub fn connect(&mut self, principal: Arc<Principal>, terms: Terms) {
+        if self.principal != principal {
+            self.subscriptions.doubt();
+            self.outgoing.doubt();
+        }
         self.principal = principal;
         self.terms = Some(terms);
         self.outgoing.rewind();

@@ -121,6 +121,13 @@ impl Subscriptions {
         self.entries.get_mut(position)
     }
 
+    /// Nothing that was judged counts any more: each is judged anew at its next delivery.
+    pub fn doubt(&mut self) {
+        for subscription in &mut self.entries {
+            subscription.standing = Standing::Frozen(Epoch::NEVER);
+        }
+    }
+
     /// Every subscription, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Subscription> {
         self.entries.iter()

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod before_connect;
 mod clients;
 mod delivery;
 mod handshake;
