@@ -1,11 +1,14 @@
 //! Who is refused before a byte of MQTT is read, and what the operator reads about it.
 
+use crate::common::PATIENCE;
 use crate::common::broker::Broker;
 use crate::common::client::{Credentials, RawClient, refusal};
 use crate::common::fleet::{Fleet, enter};
 use crate::common::wire::{BOTH, Connect, Version};
 use crate::odd_certificates;
 use rustls::AlertDescription;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 
 /// The stranger is refused with one of `alerts`, the log line holds every one of `parts`, and a device of the fleet
 /// is served before and after.
@@ -101,6 +104,27 @@ fn a_valid_certificate_that_nobody_knows_gets_a_connack() {
         assert_eq!(client.expect_close(), None);
     }
     broker.log.wait_for(&["CN=stranger", "unknown"]);
+}
+
+#[test]
+fn strangers_who_say_nothing_do_not_delay_a_device_and_are_closed_at_the_deadline() {
+    let fleet = Fleet::new();
+    let device = fleet.device("device-001");
+    fleet.add_settings("[limits]\nhandshake_timeout = \"3 s\"\n");
+    let mut broker = fleet.serve();
+    let connect = || TcpStream::connect(broker.address).expect("the port is open");
+    let mut silent: Vec<TcpStream> = (0..100).map(|_| connect()).collect();
+    let mut talker = connect();
+    talker.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a socket that takes bytes");
+    enter(&broker, &device, Version::V5, "c").leave();
+    silent.push(talker);
+    for stranger in &mut silent {
+        stranger.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let end = stranger.read_to_end(&mut Vec::new());
+        let closed = end.as_ref().err().is_none_or(|error| error.kind() == ErrorKind::ConnectionReset);
+        assert!(closed, "not closed: {end:?}");
+    }
+    broker.assert_unharmed();
 }
 
 #[test]
