@@ -24,6 +24,13 @@ use tokio_rustls::server::TlsStream;
 /// Packets served before other connections of the worker get their turn.
 const PACKETS_PER_POLL: usize = 64;
 
+/// Bytes that count as one packet more: a SUBSCRIBE of a megabyte is work for a quarter of a second.
+const BYTES_PER_PACKET: usize = 4096;
+
+/// How often a session may fill the outbox before other connections get their turn. Each may look at thousands of
+/// retained topics and find none.
+const PULLS_PER_POLL: usize = 8;
+
 /// Bytes of the largest CONNECT: whoever sends it is known by certificate, but not yet as a device that may take more
 /// of the broker's memory.
 const CONNECT_BYTES: u32 = 24 * 1024;
@@ -37,6 +44,8 @@ pub(super) struct Connection {
     backlog: Backlog,
     batch: Batch,
     stage: Stage,
+    /// The session waits for room in the outbox, and has not been told that there is some.
+    starved: bool,
     /// Runs while the socket takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     _permit: OwnedSemaphorePermit,
@@ -86,6 +95,7 @@ impl Connection {
             backlog: Backlog::default(),
             batch: Batch::default(),
             stage: Stage::Expecting(Box::new(expecting)),
+            starved: false,
             stalled: None,
             _permit: permit,
         }
@@ -100,8 +110,9 @@ impl Connection {
             return Poll::Ready(End::NoConnect);
         }
         let mut budget = PACKETS_PER_POLL;
+        let mut pulls = PULLS_PER_POLL;
         loop {
-            let written = match self.write(cx) {
+            let written = match self.write(cx, &mut pulls) {
                 Ok(written) => written,
                 Err(end) => return Poll::Ready(end),
             };
@@ -120,6 +131,10 @@ impl Connection {
                     return Poll::Pending;
                 }
                 Written::All => {}
+                Written::Unfinished => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Written::Blocked => {
                     if self.outbound.stall(cx.waker()) {
                         return self.watch_stall(cx);
@@ -129,8 +144,8 @@ impl Connection {
         }
     }
 
-    /// Writes until the socket is full or nothing is left.
-    fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, End> {
+    /// Writes until the socket is full, nothing is left, or it was enough for one turn.
+    fn write(&mut self, cx: &mut Context<'_>, pulls: &mut usize) -> Result<Written, End> {
         loop {
             match self.batch.write(&mut self.stream, cx)? {
                 Poll::Pending if self.outbound.is_closing() => return Err(End::Stalled),
@@ -138,20 +153,32 @@ impl Connection {
                 Poll::Ready(()) => self.stalled = None,
             }
             let taken = self.batch.load(|buffer| self.outbound.take(buffer));
-            if taken.starved
-                && let Stage::Serving(client) = &self.stage
-            {
-                client.pull(self.service.now(), &mut Wakes::default());
-            }
             if let Some(reason) = taken.closing {
                 // One attempt, not more: nothing waits for a stalled reader.
                 let _ = self.batch.write(&mut self.stream, cx)?;
                 return Err(End::ByBroker(reason));
             }
-            if self.batch.is_done() && !taken.starved {
-                return Ok(Written::All);
+            self.starved |= taken.starved;
+            let pulled = self.pull(pulls);
+            if self.batch.is_done() && !pulled {
+                return Ok(if self.starved { Written::Unfinished } else { Written::All });
             }
         }
+    }
+
+    /// Lets a session that waits for room fill the outbox; says whether it may have.
+    fn pull(&mut self, pulls: &mut usize) -> bool {
+        let Stage::Serving(client) = &self.stage else {
+            self.starved = false;
+            return false;
+        };
+        if !self.starved || *pulls == 0 {
+            return false;
+        }
+        *pulls -= 1;
+        self.starved = false;
+        client.pull(self.service.now(), &mut Wakes::default());
+        true
     }
 
     /// Reads and serves one batch of packets. `Pending`: nothing there, or the client must first take its answers.
@@ -212,6 +239,8 @@ impl Connection {
 
 enum Written {
     All,
+    /// The session has more.
+    Unfinished,
     Blocked,
 }
 
@@ -260,14 +289,17 @@ impl Desk<'_> {
                 Stage::Closing => return Consumed { bytes: bytes.len(), needed: 0 },
             };
             match served {
-                Ok(Served::Packet(length)) => done += length,
+                Ok(Served::Packet(length)) => {
+                    done += length;
+                    *self.budget = self.budget.saturating_sub(length / BYTES_PER_PACKET);
+                }
                 Ok(Served::Incomplete(needed)) => return Consumed { bytes: done, needed },
                 Err(end) => {
                     *result = Err(end);
                     return Consumed { bytes: bytes.len(), needed: 0 };
                 }
             }
-            *self.budget -= 1;
+            *self.budget = self.budget.saturating_sub(1);
         }
         Consumed { bytes: done, needed: 0 }
     }
