@@ -117,8 +117,8 @@ impl Session {
 
     /// Whether a publication that has to wait would find room.
     pub fn queue_has_room(&self, publication: &Publication<'_>, bounds: &Bounds) -> bool {
-        let goes_out =
-            self.outgoing.is_clear() && self.terms.is_some_and(|terms| self.outgoing.has_window(window(terms, bounds)));
+        let goes_out = self.outgoing.is_clear()
+            && self.terms.is_some_and(|terms| self.outgoing.may_launch(window(terms, bounds), bounds));
         goes_out || self.outgoing.queue_has_room(publication.message().size(), bounds)
     }
 
@@ -207,7 +207,7 @@ impl Session {
         };
         let written = match qos {
             QoS::AtMostOnce => sending::write_stored(&waiting, None, terms, outbox, now),
-            _ if !self.outgoing.is_clear() || !self.outgoing.has_window(window(terms, bounds)) => return None,
+            _ if !self.outgoing.is_clear() || !self.outgoing.may_launch(window(terms, bounds), bounds) => return None,
             _ => sending::launch(&mut self.outgoing, &waiting, terms, outbox, now),
         };
         match written {
@@ -310,7 +310,7 @@ impl Session {
     ) -> Delivery {
         if let (Some(outbox), Some(terms)) = (outbox, self.terms)
             && self.outgoing.is_clear()
-            && self.outgoing.has_window(window(terms, bounds))
+            && self.outgoing.may_launch(window(terms, bounds), bounds)
         {
             match sending::launch(&mut self.outgoing, &waiting, terms, outbox, now) {
                 Written::Yes => return Delivery::Sent,
@@ -371,7 +371,7 @@ impl Session {
                 self.outgoing.withhold(policy.epoch());
                 continue;
             }
-            if !self.outgoing.has_window(window(terms, bounds)) {
+            if !self.outgoing.may_launch(window(terms, bounds), bounds) {
                 break;
             }
             let waiting = waiting.clone();
