@@ -66,6 +66,9 @@ fn fill(folder: &Path, devices: u64) {
     }
     let (wall, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     println!("{devices} devices in commits of {PER_COMMIT}: {wall:.1} s, {cpu:.1} s of CPU");
+    // Waits for the snapshot that the last commit made due.
+    drop(store);
+    let store = PolicyStore::open(folder).unwrap();
     timed("snapshot", || store.snapshot_now(NOW).unwrap());
 }
 

@@ -4,6 +4,8 @@
 //!
 //! Every run prints its seed. `CERTMQ_SIMULATION_SEED` repeats one; `CERTMQ_SIMULATION_STEPS` makes runs longer.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in tests a panic is the report")]
+
 #[path = "simulation/client.rs"]
 mod client;
 #[path = "simulation/model.rs"]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// The organisation in every client certificate: what a broker can match a group by.
 pub const ORGANISATION: &str = "load tests";
 
-/// The folder that [`make`] filled.
+/// The folder that [`Certificates::make`] filled.
 #[derive(Clone, Debug)]
 pub struct Certificates {
     folder: PathBuf,

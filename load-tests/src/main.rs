@@ -3,10 +3,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks to its terminal")]
 
 use clap::{Parser, Subcommand};
+use load_tests::LoadError;
 use load_tests::certs::Certificates;
 use load_tests::compare::{self, CompareOptions};
 use load_tests::pairs::{self, PairsOptions};
-use load_tests::{LoadError, process};
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! The connection task: one small future for the life of a connection after its handshake.
 
+use super::LINGER;
 use super::handshake::Established;
 use super::listener::Service;
 use super::reading::{Backlog, Consumed, Received};
@@ -12,11 +13,12 @@ use crate::telemetry::sampled::Sampled;
 use crate::tls::VerifiedClient;
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::io::AsyncWrite;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
@@ -27,10 +29,8 @@ const PACKETS_PER_POLL: usize = 64;
 /// Bytes that count as one packet more: a SUBSCRIBE of a megabyte is work for a quarter of a second.
 const BYTES_PER_PACKET: usize = 4096;
 
-/// How often a session may fill the outbox before other connections get their turn. Each may look at thousands of
-/// retained topics and find none.
-const PULLS_PER_POLL: usize = 8;
-
+/// Batches written before other connections of the worker get their turn.
+const BATCHES_PER_POLL: usize = 16;
 /// Bytes of the largest CONNECT: whoever sends it is known by certificate, but not yet as a device that may take more
 /// of the broker's memory.
 const CONNECT_BYTES: u32 = 24 * 1024;
@@ -44,10 +44,8 @@ pub(super) struct Connection {
     backlog: Backlog,
     batch: Batch,
     stage: Stage,
-    /// The session waits for room in the outbox, and has not been told that there is some.
-    starved: bool,
     /// Runs while the socket takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stalled: Option<Stall>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -56,8 +54,15 @@ enum Stage {
     Expecting(Box<Expecting>),
     /// CONNECT was accepted.
     Serving(Box<Client>),
-    /// Nothing more is read.
-    Closing,
+    /// The last word is out; what still comes is thrown away.
+    Closing(Pin<Box<Sleep>>),
+}
+
+/// A socket that takes nothing.
+struct Stall {
+    timer: Pin<Box<Sleep>>,
+    /// Bytes the socket had taken when the timer was started.
+    sent: u64,
 }
 
 /// What a connection holds until its CONNECT.
@@ -95,7 +100,6 @@ impl Connection {
             backlog: Backlog::default(),
             batch: Batch::default(),
             stage: Stage::Expecting(Box::new(expecting)),
-            starved: false,
             stalled: None,
             _permit: permit,
         }
@@ -110,9 +114,8 @@ impl Connection {
             return Poll::Ready(End::NoConnect);
         }
         let mut budget = PACKETS_PER_POLL;
-        let mut pulls = PULLS_PER_POLL;
         loop {
-            let written = match self.write(cx, &mut pulls) {
+            let written = match self.write(cx) {
                 Ok(written) => written,
                 Err(end) => return Poll::Ready(end),
             };
@@ -131,7 +134,7 @@ impl Connection {
                     return Poll::Pending;
                 }
                 Written::All => {}
-                Written::Unfinished => {
+                Written::Some => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -144,46 +147,35 @@ impl Connection {
         }
     }
 
-    /// Writes until the socket is full, nothing is left, or it was enough for one turn.
-    fn write(&mut self, cx: &mut Context<'_>, pulls: &mut usize) -> Result<Written, End> {
-        loop {
+    /// Writes until the socket is full or nothing is left, or others of the worker should have their turn.
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, End> {
+        for _ in 0..BATCHES_PER_POLL {
             match self.batch.write(&mut self.stream, cx)? {
                 Poll::Pending if self.outbound.is_closing() => return Err(End::Stalled),
                 Poll::Pending => return Ok(Written::Blocked),
                 Poll::Ready(()) => self.stalled = None,
             }
             let taken = self.batch.load(|buffer| self.outbound.take(buffer));
+            if taken.starved
+                && let Stage::Serving(client) = &self.stage
+            {
+                client.pull(self.service.now(), &mut Wakes::default());
+            }
             if let Some(reason) = taken.closing {
                 // One attempt, not more: nothing waits for a stalled reader.
                 let _ = self.batch.write(&mut self.stream, cx)?;
                 return Err(End::ByBroker(reason));
             }
-            self.starved |= taken.starved;
-            let pulled = self.pull(pulls);
-            if self.batch.is_done() && !pulled {
-                return Ok(if self.starved { Written::Unfinished } else { Written::All });
+            if self.batch.is_done() && !taken.starved {
+                return Ok(Written::All);
             }
         }
-    }
-
-    /// Lets a session that waits for room fill the outbox; says whether it may have.
-    fn pull(&mut self, pulls: &mut usize) -> bool {
-        let Stage::Serving(client) = &self.stage else {
-            self.starved = false;
-            return false;
-        };
-        if !self.starved || *pulls == 0 {
-            return false;
-        }
-        *pulls -= 1;
-        self.starved = false;
-        client.pull(self.service.now(), &mut Wakes::default());
-        true
+        Ok(Written::Some)
     }
 
     /// Reads and serves one batch of packets. `Pending`: nothing there, or the client must first take its answers.
     fn read(&mut self, cx: &mut Context<'_>, budget: &mut usize) -> Poll<Result<(), End>> {
-        if matches!(self.stage, Stage::Closing) || self.outbound.is_full() {
+        if self.outbound.is_full() {
             return Poll::Pending;
         }
         let Self { stream, service, address, outbound, backlog, stage, .. } = self;
@@ -202,16 +194,36 @@ impl Connection {
         }
     }
 
-    /// A socket that takes nothing for too long is given up.
+    /// A socket that takes nothing for too long is given up; one that takes little is not.
     fn watch_stall(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let timeout = self.service.limits().write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        stalled.as_mut().poll(cx).map(|()| End::Stalled)
+        let sent = self.stream.get_ref().0.sent();
+        if self.stalled.as_ref().is_none_or(|stall| stall.sent != sent) {
+            self.stalled = Some(Stall { timer: Box::pin(tokio::time::sleep(timeout)), sent });
+        }
+        match &mut self.stalled {
+            Some(stall) => stall.timer.as_mut().poll(cx).map(|()| End::Stalled),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Says goodbye on every layer and waits, not long, for the peer to do so.
+    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Stage::Closing(deadline) = &mut self.stage else { return Poll::Ready(()) };
+        if deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // close_notify, then the end of our half of the TCP connection.
+        if Pin::new(&mut self.stream).poll_shutdown(cx).is_pending() {
+            return Poll::Pending;
+        }
+        drain(&mut self.stream, cx)
     }
 
     fn finish(&mut self, end: &End) {
         let address = self.address;
-        match std::mem::replace(&mut self.stage, Stage::Closing) {
+        let closing = Stage::Closing(Box::pin(tokio::time::sleep(LINGER)));
+        match std::mem::replace(&mut self.stage, closing) {
             Stage::Serving(client) => {
                 tracing::info!(
                     %address,
@@ -225,6 +237,8 @@ impl Connection {
                     _ => client.end(self.service.now(), &mut wakes),
                 }
             }
+            // A refusal has been logged with its cause.
+            Stage::Expecting(_) if matches!(end, End::ByBroker(_)) => {}
             Stage::Expecting(expecting) => {
                 static SAMPLED: Sampled = Sampled::per_second(20);
                 if let Some(suppressed) = SAMPLED.admit() {
@@ -232,15 +246,14 @@ impl Connection {
                     tracing::info!(%address, %device, suppressed, "closed before CONNECT: {end}");
                 }
             }
-            Stage::Closing => {}
+            Stage::Closing(_) => {}
         }
     }
 }
 
 enum Written {
     All,
-    /// The session has more.
-    Unfinished,
+    Some,
     Blocked,
 }
 
@@ -249,15 +262,13 @@ impl Future for Connection {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        match this.advance(cx) {
-            Poll::Ready(end) => {
-                this.finish(&end);
-                // close_notify, as far as the socket takes it at once.
-                let _ = Pin::new(&mut this.stream).poll_shutdown(cx);
-                Poll::Ready(())
+        if !matches!(this.stage, Stage::Closing(_)) {
+            match this.advance(cx) {
+                Poll::Ready(end) => this.finish(&end),
+                Poll::Pending => return Poll::Pending,
             }
-            Poll::Pending => Poll::Pending,
         }
+        this.linger(cx)
     }
 }
 
@@ -286,7 +297,7 @@ impl Desk<'_> {
             let served = match self.stage {
                 Stage::Expecting(_) => self.connect(rest),
                 Stage::Serving(_) => self.packet(rest),
-                Stage::Closing => return Consumed { bytes: bytes.len(), needed: 0 },
+                Stage::Closing(_) => return Consumed { bytes: bytes.len(), needed: 0 },
             };
             match served {
                 Ok(Served::Packet(length)) => {
@@ -411,6 +422,20 @@ impl Desk<'_> {
         }
         self.outbound.close(version, reason, &mut self.wakes);
     }
+}
+
+/// Throws away what the peer still sends, until it closes or fails.
+fn drain(stream: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> Poll<()> {
+    let mut scratch = [MaybeUninit::uninit(); 1024];
+    for _ in 0..PACKETS_PER_POLL {
+        let mut read = ReadBuf::uninit(&mut scratch);
+        match ready!(Pin::new(&mut *stream).poll_read(cx, &mut read)) {
+            Ok(()) if !read.filled().is_empty() => {}
+            Ok(()) | Err(_) => return Poll::Ready(()),
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 enum Served {

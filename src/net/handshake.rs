@@ -1,12 +1,15 @@
 //! The TLS handshake: under a deadline and a byte limit, and never in the accept loop.
 
+use super::LINGER;
 use super::listener::Service;
 use super::stream::GuardedStream;
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use crate::tls::{CertificateRefusal, Handshake, HandshakeFailure, VerifiedClient};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
@@ -31,7 +34,7 @@ pub(super) async fn run(
     unauthenticated: OwnedSemaphorePermit,
 ) -> Option<Established> {
     let acceptor = TlsAcceptor::from(Arc::clone(&handshake.config));
-    let accept = acceptor.accept(GuardedStream::new(socket));
+    let accept = acceptor.accept(GuardedStream::new(socket)).into_fallible();
     match tokio::time::timeout(service.limits().handshake_timeout, accept).await {
         Err(_) => {
             METRICS.deadlines_missed.increment();
@@ -44,9 +47,10 @@ pub(super) async fn run(
             );
             None
         }
-        Ok(Err(error)) => {
+        Ok(Err((error, stream))) => {
             METRICS.handshakes_failed.increment();
             log_failure(address, &handshake.explain_io(&error));
+            linger(stream).await;
             None
         }
         Ok(Ok(mut stream)) => {
@@ -56,6 +60,19 @@ pub(super) async fn run(
             Some(Established { stream, client, address, permit, unauthenticated })
         }
     }
+}
+
+/// Lets the peer read the alert: closing a socket with unread bytes in it resets the connection, and a reset can
+/// overtake what was sent before. The byte limit still holds.
+async fn linger(mut stream: GuardedStream) {
+    let goodbye = async {
+        stream.shutdown().await?;
+        let mut scratch = [0; 1024];
+        while stream.read(&mut scratch).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whether it ends well or not: it ends.
+    let _ = tokio::time::timeout(LINGER, goodbye).await;
 }
 
 /// One line that says whose fault it was and what to do; a storm of them is sampled.

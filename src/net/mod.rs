@@ -19,3 +19,9 @@ mod stream;
 mod writing;
 
 pub use listener::{Listener, Service};
+
+use std::time::Duration;
+
+/// How long the peer may take to read the last word and close its side. Closing a socket with unread bytes in it
+/// resets the connection, and a reset can overtake the DISCONNECT or the alert.
+const LINGER: Duration = Duration::from_secs(1);

@@ -15,11 +15,24 @@ pub(super) struct GuardedStream {
     inner: TcpStream,
     /// What may still be received; `None`: without limit.
     left: Option<usize>,
+    sent: u64,
 }
 
 impl GuardedStream {
     pub(super) fn new(inner: TcpStream) -> Self {
-        Self { inner, left: Some(HANDSHAKE_BYTES) }
+        Self { inner, left: Some(HANDSHAKE_BYTES), sent: 0 }
+    }
+
+    /// Bytes that the socket has taken.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.sent += *bytes as u64;
+        }
+        written
     }
 
     /// The handshake is over: packets have limits of their own.
@@ -44,7 +57,9 @@ impl AsyncRead for GuardedStream {
 
 impl AsyncWrite for GuardedStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(cx, buf)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write(cx, buf);
+        this.count(written)
     }
 
     fn poll_write_vectored(
@@ -52,7 +67,9 @@ impl AsyncWrite for GuardedStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
+        this.count(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Decisions and their proofs. [`Permit`] has no public constructor: only [`Policy`] makes one.
+//! Decisions and their proofs. [`Permit`] has no public constructor: only [`Policy`](super::Policy) makes one.
 
 use super::fill::Hole;
 use super::record::RuleId;

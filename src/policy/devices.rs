@@ -163,7 +163,7 @@ impl Devices {
 
 /// `edits` are sorted by place, and all of this leaf.
 fn edited_leaf(leaf: &Leaf, edits: &[(Place, Edit<'_>)]) -> Result<Leaf, DevicesError> {
-    let mut builder = LeafBuilder::default();
+    let mut builder = LeafBuilder::like(leaf);
     let mut moves = Moves::default();
     for (tag, device) in leaf.devices() {
         let first = edits.partition_point(|(place, _)| place.tag() < tag);

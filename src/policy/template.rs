@@ -92,8 +92,8 @@ fn fit(value: &str, index: usize) -> Result<&str, ValueFault> {
     if value.is_empty() {
         return Err(ValueFault::Empty);
     }
-    if let Some(special) = value.chars().find(|character| matches!(character, '/' | '+' | '#' | '\0')) {
-        return Err(ValueFault::Special(special));
+    if let Some(special) = value.bytes().find(|octet| matches!(octet, b'/' | b'+' | b'#' | 0)) {
+        return Err(ValueFault::Special(char::from(special)));
     }
     if index == 0 && value.starts_with('$') { Err(ValueFault::Dollar) } else { Ok(value) }
 }

@@ -30,7 +30,8 @@ pub enum Format {
 /// What is wrong with `level`.
 pub fn init(level: &str, format: Format) -> Result<(), String> {
     judge_level(level)?;
-    let filter = EnvFilter::try_new(level).map_err(|error| error.to_string())?;
+    // What rustls warns of (a client's odd SNI, say) is no operator's business; its errors reach our own lines.
+    let filter = EnvFilter::try_new(format!("rustls=error,{level}")).map_err(|error| error.to_string())?;
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match format {
         // JSON escapes by itself.

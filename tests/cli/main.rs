@@ -4,6 +4,7 @@
 
 mod help;
 mod offline;
+mod online;
 mod ownership;
 mod settings;
 

@@ -158,9 +158,4 @@ impl Log {
         let state = self.0.0.lock().expect("no writer panics");
         state.lines[state.lines.len().saturating_sub(count)..].join("\n")
     }
-
-    /// How many lines there are: a mark to look behind.
-    pub(crate) fn clear(&self) {
-        self.change(|state| state.lines.clear());
-    }
 }

@@ -43,14 +43,14 @@ struct Link {
     outbound: Arc<Outbound>,
     received: Vec<u8>,
     /// Acknowledgements due, to be sent in any order.
-    due: VecDeque<(Step, PacketId)>,
+    due: VecDeque<(Due, PacketId)>,
 }
 
 #[derive(Clone, Copy)]
-enum Step {
-    PubAck,
-    PubRec,
-    PubComp,
+enum Due {
+    Acknowledge,
+    Receive,
+    Complete,
 }
 
 impl SimClient {
@@ -162,18 +162,18 @@ impl SimClient {
                         if self.unreleased.insert(id) {
                             self.arrived.push(arrived);
                         }
-                        link.due.push_back((Step::PubRec, id));
+                        link.due.push_back((Due::Receive, id));
                     }
                     (QoS::AtLeastOnce, Some(id)) => {
                         self.arrived.push(arrived);
-                        link.due.push_back((Step::PubAck, id));
+                        link.due.push_back((Due::Acknowledge, id));
                     }
                     _ => self.arrived.push(arrived),
                 }
             }
             Packet::PubRel(ack) => {
                 self.unreleased.remove(&ack.packet_id);
-                link.due.push_back((Step::PubComp, ack.packet_id));
+                link.due.push_back((Due::Complete, ack.packet_id));
             }
             Packet::PubRec(ack) if !ack.reason.is_error() => {
                 // The other half of a QoS 2 exchange of our own.
@@ -190,12 +190,12 @@ impl SimClient {
         if link.due.is_empty() {
             return false;
         }
-        let Some((step, id)) = link.due.remove(pick % link.due.len()) else { return false };
+        let Some((due, id)) = link.due.remove(pick % link.due.len()) else { return false };
         let ack = Ack::new(id, ReasonCode::Success);
-        let packet = match step {
-            Step::PubAck => Packet::PubAck(ack),
-            Step::PubRec => Packet::PubRec(ack),
-            Step::PubComp => Packet::PubComp(ack),
+        let packet = match due {
+            Due::Acknowledge => Packet::PubAck(ack),
+            Due::Receive => Packet::PubRec(ack),
+            Due::Complete => Packet::PubComp(ack),
         };
         link.client.handle(packet, now, &mut Wakes::default()).unwrap();
         true

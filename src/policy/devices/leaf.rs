@@ -142,6 +142,19 @@ impl Span {
 }
 
 impl LeafBuilder {
+    /// With room for the devices of `leaf` and a few more.
+    pub(super) fn like(leaf: &Leaf) -> Self {
+        const MORE: usize = 4;
+        Self {
+            entries: Vec::with_capacity(leaf.entries.len() + MORE),
+            text: String::with_capacity(leaf.text.len() + MORE * 64),
+            rules: Vec::with_capacity(leaf.rules.len() + MORE),
+            groups: Vec::with_capacity(leaf.groups.len() + MORE),
+            pins: Vec::with_capacity(leaf.pins.len()),
+            ..Self::default()
+        }
+    }
+
     /// Adds a device of the store; `groups` are the numbers of the groups it lists.
     pub(super) fn push(&mut self, tag: u32, trust: u32, record: &DeviceRecord, groups: &[u32]) -> Result<(), Full> {
         let entry = Entry {

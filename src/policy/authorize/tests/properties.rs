@@ -65,10 +65,10 @@ fn oracle_reaches(rule: &Rule, attributes: &Attributes, topic: &str) -> bool {
                 continue;
             }
         };
-        let good = |value: &&String| {
-            !value.is_empty() && !value.contains(['/', '+', '#', '\0']) && !(index == 0 && value.starts_with('$'))
+        let bad = |value: &String| {
+            value.is_empty() || value.contains(['/', '+', '#', '\0']) || (index == 0 && value.starts_with('$'))
         };
-        match (values.iter().find(good), values.len(), rule.effect) {
+        match (values.iter().find(|value| !bad(value)), values.len(), rule.effect) {
             (Some(value), 1, _) => pattern.push(Piece::Exactly(value.clone())),
             (_, _, Effect::Allow) => return false,
             (_, _, Effect::Deny) => pattern.push(Piece::Anything),
