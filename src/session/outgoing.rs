@@ -81,6 +81,8 @@ pub(super) struct Outgoing {
     inflight: VecDeque<InFlight>,
     /// How many of `inflight`, from the front, went out on the present connection.
     sent: usize,
+    /// Of the messages in `inflight`.
+    inflight_bytes: usize,
     /// In flight since an earlier connection and not repeated, because a right is gone. They keep their packet ids:
     /// the client may have seen them.
     held: Vec<InFlight>,
@@ -88,6 +90,13 @@ pub(super) struct Outgoing {
 }
 
 impl InFlight {
+    fn bytes(&self) -> usize {
+        match &self.stage {
+            Stage::Published(waiting) => waiting.message.size(),
+            Stage::Released => 0,
+        }
+    }
+
     /// The epoch in which its message was last let through; `None` when the message itself is done.
     fn epoch(&self) -> Option<Epoch> {
         match &self.stage {
@@ -133,6 +142,12 @@ impl Outgoing {
 
     pub(super) fn has_window(&self, receive_maximum: usize) -> bool {
         self.sent < receive_maximum
+    }
+
+    /// Whether a new message may go in flight: a reader that never acknowledges holds so many messages, and no more
+    /// bytes than its queue and one message.
+    pub(super) fn may_launch(&self, receive_maximum: usize, bounds: &Bounds) -> bool {
+        self.has_window(receive_maximum) && self.inflight_bytes <= bounds.queued_bytes
     }
 
     pub(super) fn enqueue(&mut self, waiting: Waiting, bounds: &Bounds) -> Queued {
@@ -197,6 +212,7 @@ impl Outgoing {
         let held = self.held.last().is_some_and(|entry| entry.epoch() != Some(epoch));
         if held {
             for entry in self.held.drain(..).rev() {
+                self.inflight_bytes += entry.bytes();
                 self.inflight.insert(self.sent, entry);
             }
         }
@@ -205,7 +221,9 @@ impl Outgoing {
 
     /// Puts a message in flight, as sent.
     pub(super) fn launch(&mut self, id: PacketId, waiting: Waiting) {
-        self.inflight.push_back(InFlight { id, stage: Stage::Published(waiting) });
+        let entry = InFlight { id, stage: Stage::Published(waiting) };
+        self.inflight_bytes += entry.bytes();
+        self.inflight.push_back(entry);
         self.sent += 1;
     }
 
@@ -220,12 +238,12 @@ impl Outgoing {
 
     /// Ends the exchange that [`Outgoing::unsent`] showed.
     pub(super) fn abandon_unsent(&mut self) {
-        self.inflight.remove(self.sent);
+        self.remove(self.sent);
     }
 
     /// Takes what [`Outgoing::unsent`] showed aside until the policy changes.
     pub(super) fn hold_unsent(&mut self, epoch: Epoch) {
-        if let Some(mut entry) = self.inflight.remove(self.sent) {
+        if let Some(mut entry) = self.remove(self.sent) {
             if let Stage::Published(waiting) = &mut entry.stage {
                 waiting.epoch = epoch;
             }
@@ -244,18 +262,27 @@ impl Outgoing {
         if !self.inflight.get(position).is_some_and(|entry| ends(&entry.stage)) {
             return false;
         }
-        self.inflight.remove(position);
+        self.remove(position);
         if position < self.sent {
             self.sent -= 1;
         }
         true
     }
 
+    fn remove(&mut self, position: usize) -> Option<InFlight> {
+        let entry = self.inflight.remove(position)?;
+        self.inflight_bytes = self.inflight_bytes.saturating_sub(entry.bytes());
+        Some(entry)
+    }
+
     /// Moves `id` from PUBLISH to PUBREL; says whether it is in flight with QoS 2.
     pub(super) fn release(&mut self, id: PacketId) -> bool {
         let Some(entry) = self.position(id).and_then(|position| self.inflight.get_mut(position)) else { return false };
         match &entry.stage {
-            Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce => entry.stage = Stage::Released,
+            Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce => {
+                self.inflight_bytes = self.inflight_bytes.saturating_sub(entry.bytes());
+                entry.stage = Stage::Released;
+            }
             Stage::Published(_) => return false,
             Stage::Released => {}
         }

@@ -122,7 +122,8 @@ impl Session {
 
     /// Whether a publication need not wait for acknowledgements or for others before it.
     pub fn can_send(&self, bounds: &Bounds) -> bool {
-        self.outgoing.is_clear() && self.terms.is_some_and(|terms| self.outgoing.has_window(window(terms, bounds)))
+        self.outgoing.is_clear()
+            && self.terms.is_some_and(|terms| self.outgoing.may_launch(window(terms, bounds), bounds))
     }
 
     /// Whether the session reads `publication` with QoS 1 or 2, so that it must be sent or queued.
@@ -215,7 +216,7 @@ impl Session {
         };
         let written = match qos {
             QoS::AtMostOnce => sending::write_stored(&waiting, None, terms, outbox, now),
-            _ if !self.outgoing.is_clear() || !self.outgoing.has_window(window(terms, bounds)) => return None,
+            _ if !self.outgoing.is_clear() || !self.outgoing.may_launch(window(terms, bounds), bounds) => return None,
             _ => sending::launch(&mut self.outgoing, &waiting, terms, outbox, now),
         };
         match written {
@@ -318,7 +319,7 @@ impl Session {
     ) -> Delivery {
         if let (Some(outbox), Some(terms)) = (outbox, self.terms)
             && self.outgoing.is_clear()
-            && self.outgoing.has_window(window(terms, bounds))
+            && self.outgoing.may_launch(window(terms, bounds), bounds)
         {
             match sending::launch(&mut self.outgoing, &waiting, terms, outbox, now) {
                 Written::Yes => return Delivery::Sent,
@@ -379,7 +380,7 @@ impl Session {
                 self.outgoing.withhold(policy.epoch());
                 continue;
             }
-            if !self.outgoing.has_window(window(terms, bounds)) {
+            if !self.outgoing.may_launch(window(terms, bounds), bounds) {
                 break;
             }
             let waiting = waiting.clone();
