@@ -67,12 +67,13 @@ pub enum ErrorKind {
 /// # Errors
 /// [`ServerError`], before anything is served.
 pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerError> {
+    // First what leaves no trace when it fails.
+    let tls = listeners::tls(&settings, unix_now())?;
     let store = PolicyStore::open(&settings.storage.path).map_err(ServerError::of_store)?;
     let policy = PolicyAuthority::load(&store, settings.policy_settings(), unix_now()).map_err(ServerError::of_load)?;
     if policy.device_count() == 0 {
         tracing::warn!("the policy has no devices: everyone is refused until `certmq device add` or `certmq apply`");
     }
-    let tls = listeners::tls(&settings, unix_now())?;
     listeners::raise_file_limit(&settings.limits);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
