@@ -137,11 +137,6 @@ impl Client {
         }
     }
 
-    /// Gives memory back while the connection is idle.
-    pub fn rest(&mut self) {
-        self.routes.clear();
-    }
-
     /// The connection is over.
     pub fn end(mut self, now: Moment, wakes: &mut Wakes) {
         let fate = match self.goodbye {
@@ -161,8 +156,7 @@ impl Client {
     fn publish(&mut self, publish: &Publish<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         METRICS.messages_received.increment();
         // The alias table lends the topic while the rest of the client is used.
-        let aliases = std::mem::take(&mut self.aliases);
-        let mut aliases = aliases;
+        let mut aliases = std::mem::take(&mut self.aliases);
         let result = match resolve(&mut aliases, self.hub.mqtt().topic_alias_maximum, publish) {
             Ok(topic) if self.hub.is_out_of_bounds(topic.as_str()) => {
                 Err(Closed::Fault(ReasonCode::TopicNameInvalid, "a topic beyond limits.topic_bytes or topic_levels"))

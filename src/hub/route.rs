@@ -79,9 +79,4 @@ impl RouteMemory {
         self.entries.insert(0, Remembered { topic: topic.to_buf(), versions, route: Arc::clone(&route) });
         route
     }
-
-    /// Forgets everything: the memory of an idle connection.
-    pub fn clear(&mut self) {
-        self.entries = Vec::new();
-    }
 }
