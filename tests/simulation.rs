@@ -16,7 +16,7 @@ mod world;
 use world::World;
 
 /// Seeds that once found a fault.
-const FOUND: &[u64] = &[];
+const FOUND: &[u64] = &[18_236_598_831_964_593_279];
 
 fn steps() -> usize {
     std::env::var("CERTMQ_SIMULATION_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(20_000)

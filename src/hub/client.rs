@@ -118,6 +118,8 @@ impl Client {
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, wakes),
             Packet::PingReq => {
                 self.answer(&Packet::PingResp, wakes);
+                // A right may have come back since, and with it messages that were withheld.
+                self.pull(now, wakes);
                 Ok(())
             }
             Packet::Disconnect(disconnect) => Err(self.disconnected(&disconnect)),

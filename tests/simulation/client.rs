@@ -233,6 +233,11 @@ impl SimClient {
         link.client.handle(Packet::Unsubscribe(unsubscribe), now, &mut Wakes::default()).unwrap();
     }
 
+    pub(crate) fn ping(&mut self, now: Moment) {
+        let Some(link) = &mut self.link else { return };
+        link.client.handle(Packet::PingReq, now, &mut Wakes::default()).unwrap();
+    }
+
     /// Says goodbye: no will.
     pub(crate) fn leave(&mut self, now: Moment) {
         let Some(mut link) = self.link.take() else { return };

@@ -124,6 +124,10 @@ impl World {
                 }
             }
         }
+        // What was withheld comes with the next packet of its reader.
+        for client in &mut self.clients {
+            client.ping(self.now);
+        }
         let mut busy = true;
         while busy {
             busy = false;
