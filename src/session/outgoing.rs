@@ -48,6 +48,8 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) id: PacketId,
+    /// Its place among all that the session ever put in flight.
+    number: u64,
     pub(super) stage: Stage,
 }
 
@@ -86,6 +88,7 @@ pub(super) struct Outgoing {
     /// In flight since an earlier connection and not repeated, because a right is gone. They keep their packet ids:
     /// the client may have seen them.
     held: Vec<InFlight>,
+    launched: u64,
     last_id: u16,
 }
 
@@ -211,9 +214,13 @@ impl Outgoing {
         }
         let held = self.held.last().is_some_and(|entry| entry.epoch() != Some(epoch));
         if held {
-            for entry in self.held.drain(..).rev() {
+            for entry in self.held.drain(..) {
                 self.inflight_bytes += entry.bytes();
-                self.inflight.insert(self.sent, entry);
+                self.inflight.push_back(entry);
+            }
+            // Not simply to the front: what was held on an earlier connection may be the newer.
+            if let Some(unsent) = self.inflight.make_contiguous().get_mut(self.sent..) {
+                unsent.sort_by_key(|entry| entry.number);
             }
         }
         withheld || held
@@ -221,7 +228,8 @@ impl Outgoing {
 
     /// Puts a message in flight, as sent.
     pub(super) fn launch(&mut self, id: PacketId, waiting: Waiting) {
-        let entry = InFlight { id, stage: Stage::Published(waiting) };
+        self.launched += 1;
+        let entry = InFlight { id, number: self.launched, stage: Stage::Published(waiting) };
         self.inflight_bytes += entry.bytes();
         self.inflight.push_back(entry);
         self.sent += 1;

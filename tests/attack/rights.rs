@@ -65,6 +65,32 @@ fn a_message_in_flight_is_not_sent_again_once_the_right_to_read_it_is_gone() {
 }
 
 #[test]
+fn messages_held_on_different_connections_come_back_in_their_order() {
+    let hub = hub(OPEN, Limits::default());
+    let closed = but("reader", "deny = [ { subscribe = \"t/a\" } ]");
+    let reader = Device::new("reader", "x");
+    let mut writer = Seat::take(&hub, &Device::new("writer", "x"), "writer").unwrap();
+    let mut seat = Seat::take(&hub, &reader, "reader").unwrap();
+    seat.subscribe("t/#");
+    // One fits into the outbound, two do not.
+    let (first, second) = ("1".repeat(40_000), "2".repeat(40_000));
+    writer.publish("t/a", &first, false, 1);
+    writer.publish("t/a", &second, false, 2);
+    assert_eq!(seat.look().len(), 2, "both in flight");
+    seat.leave();
+    let seat = Seat::take(&hub, &reader, "reader").unwrap();
+    hub.set_policy(policy(&closed, 2));
+    // Here the second is held, while the first is on its way and lost.
+    seat.client.pull(NOW, &mut Wakes::default());
+    seat.leave();
+    // And here the first.
+    Seat::take(&hub, &reader, "reader").unwrap().leave();
+    hub.set_policy(policy(OPEN, 3));
+    let order: Vec<_> = Seat::take(&hub, &reader, "reader").unwrap().read();
+    assert!(order == [first, second], "they came as {:?}", order.iter().map(|text| &text[..1]).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_message_in_flight_is_not_sent_again_once_its_writer_lost_the_right() {
     let hub = hub(OPEN, Limits::default());
     let reader = Device::new("reader", "x");
