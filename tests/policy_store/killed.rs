@@ -40,3 +40,19 @@ fn nothing_acknowledged_is_lost() {
     }
     assert!(before > ROUNDS, "the rounds were killed before they did anything: {before} generations");
 }
+
+/// The store is made in several steps; whichever was the last, the next start goes on.
+#[test]
+fn a_store_killed_while_it_is_made_opens() {
+    for made in ["policy", "policy/db", "policy/conf", "policy.snapshot", "policy.journal"] {
+        let folder = private_folder();
+        let mut process = child::command(&[], folder.path(), u64::MAX).spawn().unwrap();
+        while !folder.path().join(made).exists() {
+            std::hint::spin_loop();
+        }
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let store = PolicyStore::open(folder.path()).unwrap_or_else(|error| panic!("killed after {made}: {error}"));
+        assert_eq!(store.records().unwrap(), records_at(store.generation()), "killed after {made}");
+    }
+}

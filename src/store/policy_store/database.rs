@@ -53,12 +53,24 @@ impl Database {
     /// Opens or makes the database in `path`.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         folder::make_private(path)?;
+        Self::make_files(path)?;
         let mut database = Self::open_when_free(path)?;
         database.refuse_newer()?;
         folder::tighten_below(path)?;
         folder::sync_folder(path)?;
         database.sync()?;
         Ok(database)
+    }
+
+    /// What sled would do badly when it is killed half-way: it makes its file readable by all, and it never reads a
+    /// `conf` again that it was still writing. While the file is empty there is nothing that `conf` describes.
+    fn make_files(path: &Path) -> Result<(), StoreError> {
+        let (file, conf) = (path.join("db"), path.join("conf"));
+        let made = folder::private_options().open(&file).and_then(|file| file.metadata());
+        if made.map_err(|source| StoreError::io(&file, source))?.len() == 0 && conf.exists() {
+            std::fs::remove_file(&conf).map_err(|source| StoreError::io(&conf, source))?;
+        }
+        Ok(())
     }
 
     /// Our own lock is held, so a lock on sled's file is that of an earlier handle in this process: sled lets go of
