@@ -84,7 +84,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         let bound = listeners::bind(&settings, &tls)?;
         let addresses = listeners::addresses(&bound)?;
         let service = Service::new(Arc::clone(&hub));
-        let live = LiveHub::new(Arc::clone(&hub), addresses.clone());
+        let live = LiveHub::new(Arc::clone(&service), addresses.clone());
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;

@@ -171,6 +171,7 @@ impl Hub {
             connection,
             outbound: Arc::clone(outbound),
             version: accepted.terms.version,
+            since: now,
             will: accepted.will.clone(),
             silence,
         });

@@ -24,6 +24,7 @@ mod client;
 mod connect;
 mod deadlines;
 mod detach;
+mod inspect;
 mod operate;
 mod outbound;
 mod publish;
@@ -39,7 +40,8 @@ mod wills;
 
 pub use client::{Client, Closed};
 pub use connect::{ConnectRefused, Peer};
-pub use operate::HubStatus;
+pub use inspect::{Page, Presence, Selection, SessionCursor, SessionFacts, SubscriptionFacts, Summary, WillFacts};
+pub use operate::{HubStatus, Removed};
 pub use outbound::{Outbound, Taken, Wakes};
 pub use publish::Published;
 pub use route::RouteMemory;

@@ -94,7 +94,9 @@ impl Hub {
         wakes: &mut Wakes,
     ) -> Delivery {
         let mut state = receiver.cell.lock();
-        self.offer(publication, &mut state, &receiver.subscriptions, policy, now, wakes)
+        let delivery = self.offer(publication, &mut state, &receiver.subscriptions, policy, now, wakes);
+        state.note(delivery);
+        delivery
     }
 
     /// To the first member that takes it: connected ones before those that are away. Where none does, the last
@@ -115,13 +117,18 @@ impl Hub {
                     continue;
                 }
                 let delivery = self.offer(publication, &mut state, &[member.id], policy, now, wakes);
-                last = Some(delivery);
+                last = Some((delivery, member));
                 if matches!(delivery, Delivery::Sent | Delivery::Queued { .. }) {
-                    return last;
+                    state.note(delivery);
+                    return Some(delivery);
                 }
             }
         }
-        last
+        // What nobody took counts once, with the member that was asked last.
+        last.map(|(delivery, member)| {
+            member.cell.lock().note(delivery);
+            delivery
+        })
     }
 
     fn offer(

@@ -5,9 +5,10 @@ use super::retained::Cursor;
 use super::wills::Will;
 use crate::policy::DeviceKey;
 use crate::protocol::Version;
-use crate::session::{Session, SessionId};
+use crate::session::{Delivery, Moment, Session, SessionId};
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Ordering as Order;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use std::time::Duration;
 const SHARDS: usize = 64;
 
 /// What names a session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SessionKey {
     pub(super) device: DeviceKey,
     pub(super) client_id: Arc<str>,
@@ -44,6 +45,8 @@ pub(super) struct State {
     pub(super) cursors: VecDeque<Cursor>,
     /// A will that waits for its delay while the client is away.
     pub(super) pending_will: Option<Will>,
+    /// When the last connection ended, or the session was made.
+    pub(super) left: Moment,
     /// Removed from the table; whoever still holds the cell must look again.
     pub(super) ended: bool,
 }
@@ -54,6 +57,8 @@ pub(super) struct Link {
     pub(super) connection: ConnectionId,
     pub(super) outbound: Arc<Outbound>,
     pub(super) version: Version,
+    /// When it was accepted.
+    pub(super) since: Moment,
     pub(super) will: Option<Will>,
     /// How long the client may be silent; `None`: as long as it likes.
     pub(super) silence: Option<Duration>,
@@ -75,7 +80,8 @@ pub(super) struct TooManySessions;
 
 impl SessionCell {
     pub(super) fn new(key: SessionKey, session: Session) -> Arc<Self> {
-        let state = State { link: None, cursors: VecDeque::new(), pending_will: None, ended: false, session };
+        let state =
+            State { link: None, cursors: VecDeque::new(), pending_will: None, left: Moment(0), ended: false, session };
         let id = state.session.id();
         Arc::new(Self { key, id, last_connection: AtomicU64::new(0), state: Mutex::new(state) })
     }
@@ -97,6 +103,13 @@ impl SessionCell {
 }
 
 impl State {
+    /// Counts what became of a delivery. QoS 0 for a client that is away is kept nowhere and no loss.
+    pub(super) fn note(&mut self, delivery: Delivery) {
+        if self.link.is_some() || delivery != Delivery::DroppedSlowReader {
+            self.session.drops.count(delivery);
+        }
+    }
+
     /// The link, if it is still this connection's.
     pub(super) fn link_of(&mut self, connection: ConnectionId) -> Option<&mut Link> {
         self.link.as_mut().filter(|link| link.connection == connection)
@@ -148,6 +161,23 @@ impl SessionTable {
         self.shard(device).lock().get(device).cloned().unwrap_or_default()
     }
 
+    /// The next sessions of a shard in the order of their keys, at most `limit`; `None` behind the last shard. Costs
+    /// one look at each session of the shard and copies only those that are returned.
+    pub(super) fn page(&self, shard: usize, after: Option<&SessionKey>, limit: usize) -> Option<Vec<Arc<SessionCell>>> {
+        let shard = self.shards.get(shard)?.lock();
+        let rest = shard.values().flatten().filter(|cell| after.is_none_or(|after| cell.key > *after));
+        let mut least: BinaryHeap<ByKey<'_>> = BinaryHeap::with_capacity(limit + 1);
+        for cell in rest {
+            if least.len() < limit || least.peek().is_some_and(|greatest| cell.key < greatest.0.key) {
+                least.push(ByKey(cell));
+            }
+            if least.len() > limit {
+                least.pop();
+            }
+        }
+        Some(least.into_sorted_vec().into_iter().map(|ByKey(cell)| Arc::clone(cell)).collect())
+    }
+
     /// Every session, shard by shard.
     pub(super) fn for_each(&self, mut visit: impl FnMut(&Arc<SessionCell>)) {
         for shard in &self.shards {
@@ -172,3 +202,27 @@ impl SessionTable {
 fn position(sessions: &[Arc<SessionCell>], client_id: &Arc<str>) -> Result<usize, usize> {
     sessions.binary_search_by(|cell| cell.key.client_id.cmp(client_id))
 }
+
+/// A session, compared by its key.
+#[derive(Debug)]
+struct ByKey<'a>(&'a Arc<SessionCell>);
+
+impl Ord for ByKey<'_> {
+    fn cmp(&self, other: &Self) -> Order {
+        self.0.key.cmp(&other.0.key)
+    }
+}
+
+impl PartialOrd for ByKey<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Order> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByKey<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for ByKey<'_> {}

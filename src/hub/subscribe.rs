@@ -117,9 +117,8 @@ impl Hub {
             for message in &step.found {
                 let delivery =
                     session.deliver_retained(message, cursor.subscription, policy, outbox, &self.bounds, now);
-                if delivery.is_none() {
-                    return;
-                }
+                let Some(delivery) = delivery else { return };
+                session.drops.count(delivery);
                 cursor.pass(message);
             }
             if cursor.advance(step) {

@@ -2,6 +2,7 @@
 
 mod connecting;
 mod fixture;
+mod operating;
 mod publishing;
 mod queues;
 mod rights;

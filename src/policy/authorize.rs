@@ -106,6 +106,19 @@ impl Policy {
         }
     }
 
+    /// Whether a known principal is a member of `group`: listed in its record, or matched by its certificate.
+    pub fn is_member(&self, principal: &Principal, group: &str) -> bool {
+        let Ok(standing) = self.standing(principal) else { return false };
+        let listed = match standing {
+            Standing::Recorded(record) => {
+                let mut groups = record.groups().iter().filter_map(|number| self.groups.group(*number));
+                groups.any(|listed| &*listed.name == group)
+            }
+            Standing::Matched => false,
+        };
+        listed || self.groups.matched(principal).any(|matched| &*matched.name == group)
+    }
+
     pub(super) fn judge_publish(
         &self,
         principal: &Principal,
