@@ -33,6 +33,7 @@ mod route;
 mod sessions;
 mod shared;
 mod subscribe;
+mod sys;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -68,6 +69,8 @@ pub struct Hub {
     sessions: SessionTable,
     subscriptions: SubscriptionTree,
     retained: RetainedMessages,
+    /// Those of `$SYS`, which no limit and no wildcard reaches.
+    system: RetainedMessages,
     deadlines: Deadlines,
     last_id: AtomicU64,
 }
@@ -91,6 +94,7 @@ impl Hub {
             sessions: SessionTable::new(),
             subscriptions: SubscriptionTree::new(),
             retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
+            system: RetainedMessages::new(usize::MAX, usize::MAX),
             deadlines: Deadlines::default(),
             last_id: AtomicU64::new(0),
             mqtt,

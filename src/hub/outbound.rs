@@ -111,7 +111,7 @@ impl Outbound {
         inner.outbox.clear();
         inner.closing = Some(reason);
         if let Some(packet) = packet {
-            packet.encode(version, inner.outbox.frames());
+            inner.outbox.append(packet, version);
         }
         // Even a task that waits for its socket: nothing waits for a stalled reader.
         inner.awake = true;
@@ -132,9 +132,14 @@ impl Outbound {
     pub fn take(&self, buffer: &mut Vec<u8>) -> Taken {
         let mut inner = self.inner.lock();
         let large = inner.outbox.take(buffer);
-        let publications = inner.outbox.take_publications();
-        if publications > 0 {
-            METRICS.messages_sent.add(publications as u64);
+        let appended = inner.outbox.take_appended();
+        if appended.packets > 0 {
+            METRICS.packets_sent.add(appended.packets as u64);
+            METRICS.bytes_sent.add((buffer.len() + large.as_ref().map_or(0, Bytes::len)) as u64);
+        }
+        if appended.publications > 0 {
+            METRICS.messages_sent.add(appended.publications as u64);
+            METRICS.payload_bytes_sent.add(appended.payload_bytes as u64);
         }
         Taken { large, starved: inner.outbox.take_starved(), closing: inner.closing }
     }

@@ -58,7 +58,10 @@ impl Hub {
     fn has_room(&self, publication: &Publication<'_>, route: &Route, policy: &Policy) -> bool {
         if publication.retain()
             && !publication.payload().is_empty()
-            && self.retained.has_room(publication.topic(), publication.message().size()).is_err()
+            && self
+                .retained_of(publication.topic().as_str())
+                .has_room(publication.topic(), publication.message().size())
+                .is_err()
         {
             METRICS.retained_over_limit.increment();
             return false;
@@ -78,10 +81,11 @@ impl Hub {
 
     /// An empty payload clears, and only with the RETAIN flag `[MQTT-3.3.1-6]`.
     fn retain(&self, publication: &Publication<'_>) {
+        let retained = self.retained_of(publication.topic().as_str());
         match (publication.retain(), publication.payload().is_empty()) {
             (false, _) => {}
-            (true, true) => self.retained.clear(publication.topic()),
-            (true, false) => self.retained.set(publication.message(), publication.epoch()),
+            (true, true) => retained.clear(publication.topic()),
+            (true, false) => retained.set(publication.message(), publication.epoch()),
         }
     }
 
@@ -178,7 +182,6 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, delivery: Delivery) {
-        count(delivery);
         match delivery {
             Delivery::Sent | Delivery::Queued { .. } => self.receivers += 1,
             Delivery::Refused => self.refused += 1,
@@ -206,16 +209,5 @@ impl Presence {
             Some(_) => Self::Connected,
             None => Self::Away,
         }
-    }
-}
-
-fn count(delivery: Delivery) {
-    match delivery {
-        Delivery::Sent | Delivery::Queued { displaced: 0 } => {}
-        Delivery::Queued { displaced } => METRICS.messages_dropped_queue_full.add(displaced as u64),
-        Delivery::Withheld(Withheld::NoRight) => METRICS.deliveries_withheld.increment(),
-        Delivery::Withheld(Withheld::NotSubscribed | Withheld::TooLarge) => {}
-        Delivery::DroppedSlowReader => METRICS.messages_dropped_slow_reader.increment(),
-        Delivery::DroppedQueueFull | Delivery::Refused => METRICS.messages_dropped_queue_full.increment(),
     }
 }

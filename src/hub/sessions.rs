@@ -5,12 +5,14 @@ use super::retained::Cursor;
 use super::wills::Will;
 use crate::policy::DeviceKey;
 use crate::protocol::Version;
-use crate::session::{Delivery, Moment, Session, SessionId};
+use crate::session::{Delivery, Load, Moment, Session, SessionId, Withheld};
+use crate::telemetry::metrics::METRICS;
 use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Ordering as Order;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 const SHARDS: usize = 64;
@@ -36,6 +38,10 @@ pub(super) struct SessionCell {
     state: Mutex<State>,
 }
 
+/// A locked session. Whatever its load has become counts when the lock is given up.
+#[derive(Debug)]
+pub(super) struct Locked<'a>(MutexGuard<'a, State>);
+
 /// What the lock of a session guards.
 #[derive(Debug)]
 pub(super) struct State {
@@ -47,6 +53,8 @@ pub(super) struct State {
     pub(super) pending_will: Option<Will>,
     /// When the last connection ended, or the session was made.
     pub(super) left: Moment,
+    /// What of the session's load is counted in the metrics.
+    counted: Load,
     /// Removed from the table; whoever still holds the cell must look again.
     pub(super) ended: bool,
 }
@@ -69,6 +77,7 @@ pub(super) struct Link {
 pub(super) struct SessionTable {
     hasher: ahash::RandomState,
     shards: Box<[Mutex<Shard>]>,
+    count: AtomicUsize,
 }
 
 /// The sessions of a device, sorted by client id.
@@ -80,14 +89,21 @@ pub(super) struct TooManySessions;
 
 impl SessionCell {
     pub(super) fn new(key: SessionKey, session: Session) -> Arc<Self> {
-        let state =
-            State { link: None, cursors: VecDeque::new(), pending_will: None, left: Moment(0), ended: false, session };
+        let state = State {
+            link: None,
+            cursors: VecDeque::new(),
+            pending_will: None,
+            left: Moment(0),
+            counted: Load::default(),
+            ended: false,
+            session,
+        };
         let id = state.session.id();
         Arc::new(Self { key, id, last_connection: AtomicU64::new(0), state: Mutex::new(state) })
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked(self.state.lock())
     }
 
     /// The last connection, if there ever was one: deadlines of earlier ones are void.
@@ -107,7 +123,13 @@ impl State {
     pub(super) fn note(&mut self, delivery: Delivery) {
         if self.link.is_some() || delivery != Delivery::DroppedSlowReader {
             self.session.drops.count(delivery);
+            count(delivery);
         }
+    }
+
+    /// What an ended session still holds goes with the last who looks at it, and waits for nobody.
+    fn load(&self) -> Load {
+        if self.ended { Load::default() } else { self.session.load() }
     }
 
     /// The link, if it is still this connection's.
@@ -118,7 +140,11 @@ impl State {
 
 impl SessionTable {
     pub(super) fn new() -> Self {
-        Self { hasher: ahash::RandomState::new(), shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect() }
+        Self {
+            hasher: ahash::RandomState::new(),
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
+            count: AtomicUsize::new(0),
+        }
     }
 
     /// The session of `key`.
@@ -141,6 +167,7 @@ impl SessionTable {
             Err(_) if sessions.len() >= per_device => Err(TooManySessions),
             Err(at) => {
                 sessions.insert(at, Arc::clone(cell));
+                self.count.fetch_add(1, Ordering::Relaxed);
                 Ok(None)
             }
         }
@@ -150,7 +177,9 @@ impl SessionTable {
     pub(super) fn remove(&self, cell: &Arc<SessionCell>) {
         let mut shard = self.shard(&cell.key.device).lock();
         let Some(sessions) = shard.get_mut(&cell.key.device) else { return };
+        let before = sessions.len();
         sessions.retain(|other| !Arc::ptr_eq(other, cell));
+        self.count.fetch_sub(before - sessions.len(), Ordering::Relaxed);
         if sessions.is_empty() {
             shard.remove(&cell.key.device);
         }
@@ -188,7 +217,7 @@ impl SessionTable {
 
     /// Number of sessions.
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().values().map(Vec::len).sum::<usize>()).sum()
+        self.count.load(Ordering::Relaxed)
     }
 
     fn shard(&self, device: &DeviceKey) -> &Mutex<Shard> {
@@ -196,6 +225,48 @@ impl SessionTable {
         // `SHARDS` is the length.
         #[allow(clippy::indexing_slicing, reason = "the remainder of the length")]
         &self.shards[index]
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.0
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let (before, after) = (self.0.counted, self.0.load());
+        if before == after {
+            return;
+        }
+        let queued = |load: Load| load.queued + load.withheld;
+        let bytes = |load: Load| load.queued_bytes + load.withheld_bytes;
+        let inflight = |load: Load| load.inflight + load.held;
+        METRICS.messages_queued.change(queued(before), queued(after));
+        METRICS.messages_queued_bytes.change(bytes(before), bytes(after));
+        METRICS.messages_inflight.change(inflight(before), inflight(after));
+        self.0.counted = after;
+    }
+}
+
+/// Counts what became of one delivery, for the broker as a whole.
+fn count(delivery: Delivery) {
+    match delivery {
+        Delivery::Sent | Delivery::Queued { displaced: 0 } | Delivery::Withheld(Withheld::NotSubscribed) => {}
+        Delivery::Queued { displaced } => METRICS.messages_dropped_queue_full.add(displaced as u64),
+        Delivery::Withheld(Withheld::NoRight) => METRICS.deliveries_withheld.increment(),
+        Delivery::Withheld(Withheld::TooLarge) => METRICS.messages_too_large.increment(),
+        Delivery::DroppedSlowReader => METRICS.messages_dropped_slow_reader.increment(),
+        Delivery::DroppedQueueFull | Delivery::Refused => METRICS.messages_dropped_queue_full.increment(),
     }
 }
 

@@ -7,5 +7,6 @@ mod publishing;
 mod queues;
 mod rights;
 mod subscribing;
+mod system;
 mod tree;
 mod wills;

@@ -77,6 +77,12 @@ impl Policy {
         Ok(Permit { topic, qos, retain, epoch: self.epoch() })
     }
 
+    /// The right of certmq itself to say, retained and with QoS 0, how it is: below `$SYS`, where nobody else writes.
+    pub fn permit_system<'a>(&self, topic: TopicName<'a>) -> Option<Permit<'a>> {
+        let below = topic.as_str().starts_with("$SYS/");
+        below.then(|| Permit { topic, qos: QoS::AtMostOnce, retain: true, epoch: self.epoch() })
+    }
+
     /// Judges a subscription on its inner filter.
     ///
     /// # Errors

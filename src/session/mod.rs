@@ -26,7 +26,7 @@ pub use drops::Drops;
 pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
-pub use outbox::Outbox;
+pub use outbox::{Appended, Outbox};
 pub use outgoing::{Bounds, Load, QueueFullPolicy};
 pub use state::{Delivery, Session, SessionId, Terms, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

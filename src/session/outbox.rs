@@ -1,5 +1,6 @@
 //! What waits to be written to one connection: whole frames, bounded in bytes.
 
+use crate::protocol::{Packet, Version};
 use bytes::Bytes;
 
 /// Encoded frames for one connection, always cut at a frame boundary.
@@ -13,12 +14,23 @@ pub struct Outbox {
     large: Option<Bytes>,
     /// Control packets behind `large`.
     behind: Vec<u8>,
-    /// Publications among what waits.
-    publications: usize,
+    /// What was appended and not taken yet.
+    appended: Appended,
     limit: usize,
     starved: bool,
     /// Takes no publication; what is appended all the same is never read.
     closed: bool,
+}
+
+/// Packets that were appended, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Packets of every kind.
+    pub packets: usize,
+    /// Publications among them.
+    pub publications: usize,
+    /// Bytes of the publications' payloads.
+    pub payload_bytes: usize,
 }
 
 impl Outbox {
@@ -28,7 +40,7 @@ impl Outbox {
             frames: Vec::new(),
             large: None,
             behind: Vec::new(),
-            publications: 0,
+            appended: Appended::default(),
             limit,
             starved: false,
             closed: false,
@@ -67,14 +79,22 @@ impl Outbox {
         }
     }
 
-    /// Counts a publication that was appended.
-    pub fn count_publication(&mut self) {
-        self.publications += 1;
+    /// Appends a control packet for a client of `version`.
+    pub fn append(&mut self, packet: &Packet<'_>, version: Version) {
+        packet.encode(version, self.frames());
+        self.appended.packets += 1;
     }
 
-    /// Publications among what waits; asking starts the count anew.
-    pub fn take_publications(&mut self) -> usize {
-        std::mem::take(&mut self.publications)
+    /// Counts a publication that was appended.
+    pub fn count_publication(&mut self, payload_bytes: usize) {
+        self.appended.packets += 1;
+        self.appended.publications += 1;
+        self.appended.payload_bytes += payload_bytes;
+    }
+
+    /// Packets among what waits; asking starts the count anew.
+    pub fn take_appended(&mut self) -> Appended {
+        std::mem::take(&mut self.appended)
     }
 
     /// Whether nothing waits.
@@ -118,7 +138,7 @@ impl Outbox {
         self.frames = Vec::new();
         self.large = None;
         self.behind = Vec::new();
-        self.publications = 0;
+        self.appended = Appended::default();
     }
 
     /// Gives memory back when nothing waits.

@@ -69,7 +69,7 @@ pub(super) fn repeat(entry: &InFlight, terms: Terms, outbox: &mut Outbox, now: M
                 return Written::NoRoom;
             }
             let release = Ack { packet_id: entry.id, reason: ReasonCode::Success, properties: Properties::default() };
-            Packet::PubRel(release).encode(terms.version, outbox.frames());
+            outbox.append(&Packet::PubRel(release), terms.version);
             Written::Yes
         }
     }
@@ -122,7 +122,7 @@ fn write(publish: &Publish<'_>, payload: impl FnOnce() -> Bytes, terms: Terms, o
     } else {
         publish.encode(terms.version, outbox.frames());
     }
-    outbox.count_publication();
+    outbox.count_publication(publish.payload.len());
     Written::Yes
 }
 

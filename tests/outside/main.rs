@@ -19,3 +19,4 @@ mod rumqttc_client;
 mod sessions;
 mod shutdown;
 mod storm;
+mod sys;
