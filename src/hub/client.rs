@@ -13,7 +13,7 @@ use crate::protocol::{
     Unsubscribe, Version,
 };
 use crate::session::{
-    Acknowledged, Arrival, Expiry, Moment, Publication, SessionId, Terms, TooManyUnreleased, WriterId,
+    Acknowledged, Arrival, Expiry, Moment, Outbox, Publication, SessionId, Terms, TooManyUnreleased, WriterId,
 };
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
@@ -119,6 +119,7 @@ impl Client {
             Packet::Subscribe(subscribe) => self.subscribe(&subscribe, now, wakes),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, wakes),
             Packet::PingReq => {
+                self.outbound.push(wakes, Outbox::forget_idle_aliases);
                 self.answer(&Packet::PingResp, wakes);
                 // A right may have come back since, and with it messages that were withheld.
                 self.pull(now, wakes);

@@ -127,7 +127,11 @@ impl Connection {
             }
             match self.read(cx, &mut budget) {
                 Poll::Ready(Ok(())) => continue,
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Ready(Err(end)) => {
+                    // What was answered before the goodbye goes out, as far as the socket takes it at once.
+                    let _ = self.write(cx);
+                    return Poll::Ready(end);
+                }
                 Poll::Pending => {}
             }
             match written {
