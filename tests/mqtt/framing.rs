@@ -15,9 +15,10 @@ fn reserved_flags_other_than_listed_close_the_connection() {
         for (kind, expected) in FLAGS.into_iter().chain(auth) {
             for flags in (0..16).filter(|flags| *flags != expected) {
                 let mut client = scene.enter("c");
-                // With a packet id and room for what follows: only the flags are at fault.
-                client.send(&[kind | flags, 2, 0, 1]);
-                client.expect_fault(0x81);
+                // With a packet id where there is one: only the flags are at fault. AUTH is one by itself.
+                let body: &[u8] = if kind == 0xC0 { &[0] } else { &[2, 0, 1] };
+                client.send(&[&[kind | flags], body].concat());
+                client.expect_fault(if kind == 0xF0 { 0x82 } else { 0x81 });
             }
         }
     }
