@@ -47,7 +47,7 @@ fn auth_without_a_method_in_connect_closes_the_connection() {
 #[test]
 fn auth_with_a_reason_that_a_client_cannot_give_closes_the_connection() {
     let scene = Scene::of(Version::V5);
-    for (reason, answer) in [(0x00, 0x82), (0x80, 0x82), (0x1A, 0x81)] {
+    for (reason, answer) in [(0x00, 0x82), (0x80, 0x82), (0x1A, 0x82)] {
         let mut client = scene.enter("c");
         client.send(&auth(reason));
         client.expect_fault(answer);

@@ -22,11 +22,11 @@ fn a_publish_that_does_not_begin_with_a_topic_closes_the_connection() {
 #[test]
 fn a_topic_name_with_wildcards_or_without_characters_closes_the_connection() {
     for scene in Scene::both() {
-        for (topic, reason) in [("#", 0x90), ("a/#", 0x90), ("+", 0x90), ("a/+/b", 0x90), ("a+", 0x90), ("", 0x82)] {
+        for topic in ["#", "a/#", "+", "a/+/b", "a+", ""] {
             for qos in [0, 1, 2] {
                 let mut client = scene.enter("c");
                 client.send(&wire::publish(scene.version, topic, b"x", qos, false, 1));
-                client.expect_fault(reason);
+                client.expect_fault(0x81);
             }
         }
     }
