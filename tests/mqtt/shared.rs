@@ -128,3 +128,42 @@ fn a_message_that_a_member_rejects_goes_to_nobody_else() {
     first.leave();
     scene.resume("first").0.expect_silence();
 }
+
+/// 5.0 `[MQTT-4.8.2-2]` `[MQTT-4.5.0-1]` `[MQTT-3.10.4-2]`
+#[test]
+fn each_group_and_each_subscription_beside_it_gets_its_own_copy() {
+    for scene in Scene::both() {
+        let groups = ["one", "two"].map(|group| format!("$share/{group}/{}", scene.topic("#")));
+        let mut readers = [scene.enter("a"), scene.enter("b"), scene.enter("c")];
+        for (reader, filter) in readers.iter_mut().zip([&groups[0], &groups[1], &scene.topic("#")]) {
+            subscribe(reader, filter, 1);
+        }
+        let mut writer = scene.enter("writer");
+        for number in 0..3 {
+            publish(&mut writer, &scene, &[number], 1);
+            for reader in &mut readers {
+                assert_eq!(reader.expect_message().payload, [number]);
+            }
+        }
+        readers[0].send(&crate::packets::unsubscribe(scene.version, 9, &[&groups[0]]));
+        readers[0].expect(wire::UNSUBACK);
+        publish(&mut writer, &scene, b"after", 1);
+        readers[0].expect_silence();
+        for reader in &mut readers[1..] {
+            assert_eq!(reader.expect_message().payload, b"after");
+        }
+    }
+}
+
+/// 5.0 `[MQTT-4.8.2-2]`
+#[test]
+fn a_shared_subscription_brings_no_retained_messages() {
+    for scene in Scene::both() {
+        let mut writer = scene.enter("writer");
+        writer.send(&wire::publish(scene.version, &scene.topic("t"), b"kept", 1, true, 1));
+        writer.expect(PUBACK);
+        let mut member = member(&scene, "member", 1);
+        member.expect_silence();
+        assert_eq!(scene.reader(1).expect_message().payload, b"kept");
+    }
+}
