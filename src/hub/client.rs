@@ -12,7 +12,7 @@ use crate::protocol::{
     Ack, Disconnect, Packet, PacketId, Properties, Publish, QoS, ReasonCode, SubAck, Subscribe, TopicName, UnsubAck,
     Unsubscribe, Version,
 };
-use crate::session::{Arrival, Expiry, Moment, Publication, SessionId, Terms, TooManyUnreleased, WriterId};
+use crate::session::{Arrival, Expiry, Moment, Outbox, Publication, SessionId, Terms, TooManyUnreleased, WriterId};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use std::sync::Arc;
@@ -117,6 +117,7 @@ impl Client {
             Packet::Subscribe(subscribe) => self.subscribe(&subscribe, now, wakes),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, wakes),
             Packet::PingReq => {
+                self.outbound.push(wakes, Outbox::forget_idle_aliases);
                 self.answer(&Packet::PingResp, wakes);
                 // A right may have come back since, and with it messages that were withheld.
                 self.pull(now, wakes);

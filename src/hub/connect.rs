@@ -5,9 +5,10 @@ use super::outbound::Outbound;
 use super::sessions::{ConnectionId, Link, SessionCell, SessionKey, State};
 use super::wills::Will;
 use super::{Client, Hub, Wakes};
+use crate::config::MqttSettings;
 use crate::policy::{ChainFacts, DeviceKey, Identity, Permit, Policy, Principal};
 use crate::protocol::{ConnAck, Connect, Packet, PropertiesBuf, Property, ReasonCode, Version};
-use crate::session::{Expiry, Moment, Publication, Session, Terms, WriterId};
+use crate::session::{Expiry, Moment, ProblemInformation, Publication, Session, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
 use std::time::Duration;
@@ -224,7 +225,7 @@ impl Hub {
             .admit(&principal, &peer.chain.leaf_sha256)
             .map_err(|refusal| ConnectRefused { reason: ReasonCode::NotAuthorized, cause: refusal.to_string() })?;
         Ok(Accepted {
-            terms: terms(connect),
+            terms: terms(connect, &self.mqtt),
             expiry: self.expiry(connect),
             keep_alive: connect.keep_alive,
             will: self.judge_will(connect, &principal, policy)?,
@@ -306,10 +307,16 @@ impl ConnectRefused {
     }
 }
 
-fn terms(connect: &Connect<'_>) -> Terms {
+fn terms(connect: &Connect<'_>, mqtt: &MqttSettings) -> Terms {
+    let properties = connect.properties;
     Terms {
         version: connect.version,
-        receive_maximum: connect.properties.receive_maximum().unwrap_or(u16::MAX),
-        maximum_packet_size: connect.properties.maximum_packet_size().unwrap_or(u32::MAX),
+        receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX),
+        maximum_packet_size: properties.maximum_packet_size().unwrap_or(u32::MAX),
+        topic_aliases: properties.topic_alias_maximum().unwrap_or(0).min(mqtt.outgoing_topic_aliases),
+        problem_information: match (connect.version, properties.request_problem_information()) {
+            (Version::V5, None | Some(true)) => ProblemInformation::Wanted,
+            (Version::V5, Some(false)) | (Version::V3_1 | Version::V3_1_1, _) => ProblemInformation::Unwanted,
+        },
     }
 }

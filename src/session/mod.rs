@@ -10,6 +10,7 @@
 //! A session outlives its connections: what a connected client announced ([`Terms`]) is set when it connects
 //! and dropped when it leaves.
 
+mod aliases;
 mod drops;
 mod expiry;
 mod incoming;
@@ -28,5 +29,5 @@ pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
 pub use outbox::{Appended, Outbox};
 pub use outgoing::{Bounds, Load, QueueFullPolicy};
-pub use state::{Delivery, Session, SessionId, Terms, Withheld};
+pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

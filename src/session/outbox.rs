@@ -1,5 +1,6 @@
 //! What waits to be written to one connection: whole frames, bounded in bytes.
 
+use super::aliases::Aliases;
 use crate::protocol::{Packet, Version};
 use bytes::Bytes;
 
@@ -14,6 +15,8 @@ pub struct Outbox {
     large: Option<Bytes>,
     /// Control packets behind `large`.
     behind: Vec<u8>,
+    /// Topic aliases that the frames up to here have told the client; none before the first.
+    aliases: Option<Box<Aliases>>,
     /// What was appended and not taken yet.
     appended: Appended,
     limit: usize,
@@ -40,6 +43,7 @@ impl Outbox {
             frames: Vec::new(),
             large: None,
             behind: Vec::new(),
+            aliases: None,
             appended: Appended::default(),
             limit,
             starved: false,
@@ -83,6 +87,19 @@ impl Outbox {
     pub fn append(&mut self, packet: &Packet<'_>, version: Version) {
         packet.encode(version, self.frames());
         self.appended.packets += 1;
+    }
+
+    /// The connection's topic aliases, for what is appended next.
+    pub(super) fn aliases(&mut self) -> &mut Aliases {
+        self.aliases.get_or_insert_default()
+    }
+
+    /// Forgets the topic aliases if none was used since this was last called: an idle connection owns nothing. The
+    /// client keeps its table and lets it be overwritten.
+    pub fn forget_idle_aliases(&mut self) {
+        if self.aliases.as_mut().is_some_and(|aliases| aliases.is_idle()) {
+            self.aliases = None;
+        }
     }
 
     /// Counts a publication that was appended.
@@ -133,18 +150,20 @@ impl Outbox {
         large
     }
 
-    /// Drops everything that waits.
+    /// Drops everything that waits. What the dropped frames had told the client is forgotten with them.
     pub fn clear(&mut self) {
         self.frames = Vec::new();
         self.large = None;
         self.behind = Vec::new();
+        self.aliases = None;
         self.appended = Appended::default();
     }
 
     /// Gives memory back when nothing waits.
     pub fn shrink(&mut self) {
         if self.is_empty() {
-            self.clear();
+            self.frames = Vec::new();
+            self.behind = Vec::new();
         }
     }
 }

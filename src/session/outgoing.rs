@@ -259,6 +259,7 @@ impl Outgoing {
 
     /// Puts a message in flight, as sent.
     pub(super) fn launch(&mut self, id: PacketId, waiting: Waiting) {
+        self.last_id = id.0.get();
         self.launched += 1;
         let entry = InFlight { id, number: self.launched, stage: Stage::Published(waiting) };
         self.inflight_bytes += entry.bytes();
@@ -334,12 +335,9 @@ impl Outgoing {
     }
 
     /// A packet id that is not in flight; `None` when all are. The window is short, so a walk is cheap.
-    pub(super) fn next_id(&mut self) -> Option<PacketId> {
-        let candidates = (1..=u16::MAX).map(|step| self.last_id.wrapping_add(step));
-        let id = candidates
-            .filter_map(|id| NonZeroU16::new(id).map(PacketId))
-            .find(|id| self.inflight.iter().chain(&self.held).all(|entry| entry.id != *id))?;
-        self.last_id = id.0.get();
-        Some(id)
+    pub(super) fn next_id(&self) -> Option<PacketId> {
+        let mut candidates =
+            (1..=u16::MAX).filter_map(|step| NonZeroU16::new(self.last_id.wrapping_add(step)).map(PacketId));
+        candidates.find(|id| self.inflight.iter().chain(&self.held).all(|entry| entry.id != *id))
     }
 }

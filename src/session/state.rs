@@ -23,6 +23,19 @@ pub struct Terms {
     pub receive_maximum: u16,
     /// Bytes of the largest packet it takes.
     pub maximum_packet_size: u32,
+    /// How many topic aliases it is told, never more than it takes.
+    pub topic_aliases: u16,
+    /// Whether it wants to read why something failed.
+    pub problem_information: ProblemInformation,
+}
+
+/// Request Problem Information (section 3.1.2.11.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemInformation {
+    /// Reason strings may be sent, and this is what a 5.0 client gets that does not say.
+    Wanted,
+    /// Reason codes alone `[MQTT-3.1.2-29]`. Before 5.0 there is nothing else.
+    Unwanted,
 }
 
 /// One client's session.
