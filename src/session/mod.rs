@@ -28,6 +28,6 @@ pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
 pub use outbox::{Appended, Outbox};
-pub use outgoing::{Bounds, Load, QueueFullPolicy};
+pub use outgoing::{Acknowledged, Bounds, Load, QueueFullPolicy};
 pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

@@ -83,12 +83,6 @@ impl Outbox {
         }
     }
 
-    /// Appends a control packet for a client of `version`.
-    pub fn append(&mut self, packet: &Packet<'_>, version: Version) {
-        packet.encode(version, self.frames());
-        self.appended.packets += 1;
-    }
-
     /// The connection's topic aliases, for what is appended next.
     pub(super) fn aliases(&mut self) -> &mut Aliases {
         self.aliases.get_or_insert_default()
@@ -100,6 +94,23 @@ impl Outbox {
         if self.aliases.as_mut().is_some_and(|aliases| aliases.is_idle()) {
             self.aliases = None;
         }
+    }
+
+    /// Appends a control packet for a client of `version`.
+    pub fn append(&mut self, packet: &Packet<'_>, version: Version) {
+        self.append_within(packet, version, u32::MAX);
+    }
+
+    /// The same, unless the packet is larger than the `maximum` that the client takes `[MQTT-3.1.2-24]`.
+    pub fn append_within(&mut self, packet: &Packet<'_>, version: Version, maximum: u32) {
+        let frames = self.frames();
+        let start = frames.len();
+        packet.encode(version, frames);
+        if frames.len() - start > maximum as usize {
+            frames.truncate(start);
+            return;
+        }
+        self.appended.packets += 1;
     }
 
     /// Counts a publication that was appended.
@@ -155,7 +166,6 @@ impl Outbox {
         self.frames = Vec::new();
         self.large = None;
         self.behind = Vec::new();
-        self.aliases = None;
         self.appended = Appended::default();
     }
 
