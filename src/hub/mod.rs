@@ -36,6 +36,7 @@ mod subscribe;
 mod tests;
 mod tree;
 mod wills;
+mod words;
 
 pub use client::{Client, Closed};
 pub use connect::{ConnectRefused, Peer};

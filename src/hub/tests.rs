@@ -2,9 +2,12 @@
 
 mod aliases;
 mod connecting;
+mod expiring;
 mod fixture;
+mod payload_format;
 mod publishing;
 mod queues;
+mod reasons;
 mod rights;
 mod subscribing;
 mod tree;

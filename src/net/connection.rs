@@ -7,7 +7,7 @@ use super::reading::{Backlog, Consumed, Received};
 use super::stream::GuardedStream;
 use super::writing::Batch;
 use crate::hub::{Client, Closed, ConnectRefused, Outbound, Peer, Wakes};
-use crate::protocol::{ConnectError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect};
+use crate::protocol::{Connect, ConnectError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use crate::tls::VerifiedClient;
@@ -325,14 +325,14 @@ impl Desk<'_> {
                     Ok(()) => Ok(Served::Packet(length)),
                     Err(Closed::ByClient) => Err(End::ByClient),
                     Err(Closed::Fault(reason, fault)) => {
-                        self.fault(version, reason, fault);
+                        self.fault(reason, fault);
                         Ok(Served::Packet(bytes.len()))
                     }
                 }
             }
             Ok(Decoded::Incomplete { needed }) => Ok(Served::Incomplete(needed)),
             Err(error) => {
-                self.fault(version, error.reason(), &error.to_string());
+                self.fault(error.reason(), &error.to_string());
                 Ok(Served::Packet(bytes.len()))
             }
         }
@@ -359,7 +359,7 @@ impl Desk<'_> {
                         *self.stage = Stage::Serving(Box::new(client));
                     }
                     Err(refused) => {
-                        self.refuse(connect.version, &refused);
+                        self.refuse(&connect, &refused);
                         // Nothing behind it is read, least of all another CONNECT.
                         return Ok(Served::Packet(bytes.len()));
                     }
@@ -375,10 +375,10 @@ impl Desk<'_> {
         }
     }
 
-    fn refuse(&mut self, version: Version, refused: &ConnectRefused) {
+    fn refuse(&mut self, connect: &Connect<'_>, refused: &ConnectRefused) {
         METRICS.connects_refused.increment();
         self.log_refused(&refused.cause);
-        self.outbound.close_with(Some(&refused.packet()), version, refused.reason, &mut self.wakes);
+        refused.answer(connect, self.outbound, &mut self.wakes);
     }
 
     /// What came first was no CONNECT, or not a good one.
@@ -408,10 +408,11 @@ impl Desk<'_> {
     }
 
     /// The client broke the protocol: it is told why where its version has words for it, and closed.
-    fn fault(&mut self, version: Version, reason: ReasonCode, fault: &str) {
+    fn fault(&mut self, reason: ReasonCode, fault: &str) {
         METRICS.protocol_errors.increment();
         static SAMPLED: Sampled = Sampled::per_second(20);
-        if let (Some(suppressed), Stage::Serving(client)) = (SAMPLED.admit(), &*self.stage) {
+        let Stage::Serving(client) = &*self.stage else { return };
+        if let Some(suppressed) = SAMPLED.admit() {
             tracing::warn!(
                 address = %self.address,
                 device = %client.principal().key.name.escape_debug(),
@@ -420,7 +421,7 @@ impl Desk<'_> {
                 "closing: {fault}"
             );
         }
-        self.outbound.close(version, reason, &mut self.wakes);
+        client.close(reason, fault, &mut self.wakes);
     }
 }
 

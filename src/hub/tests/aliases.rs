@@ -117,7 +117,7 @@ fn a_repetition_on_a_new_connection_starts_without_aliases() {
     }
     assert_eq!(reader.seen(), ["PUBLISH t/one m q1#1 alias=1", "PUBLISH - m q1#2 alias=1"]);
     reader.break_off();
-    let mut again = world.connect_and_see(&Dial::v5("a").with(Property::TopicAliasMaximum(10)));
+    let again = world.connect_and_see(&Dial::v5("a").with(Property::TopicAliasMaximum(10)));
     assert_eq!(again.1, ["PUBLISH t/one m q1#1 dup alias=1", "PUBLISH - m q1#2 dup alias=1"]);
     again.0.leave(ReasonCode::Success);
     let without = world.connect_and_see(&Dial::v5("a"));
