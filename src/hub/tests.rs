@@ -1,6 +1,7 @@
 //! Tests of the hub in virtual time: packets in, packets out.
 
 mod aliases;
+mod bounds;
 mod connecting;
 mod expiring;
 mod fixture;
