@@ -15,7 +15,7 @@ use crate::protocol::{
     Ack, Disconnect, Packet, PacketId, Properties, PropertiesBuf, QoS, ReasonCode, SubAck, Subscribe, UnsubAck,
     Unsubscribe, Version,
 };
-use crate::session::{Expiry, Moment, Outbox, SessionId, Terms, WriterId};
+use crate::session::{Acknowledged, Expiry, Moment, Outbox, SessionId, Terms, WriterId};
 use crate::telemetry::sampled::Sampled;
 use parking_lot::MutexGuard;
 use std::sync::Arc;
@@ -105,14 +105,14 @@ impl Client {
         match packet {
             Packet::Publish(publish) => self.publish(&publish, now, wakes),
             Packet::PubAck(ack) => {
-                self.own_state()?.session.acknowledge(ack.packet_id);
+                in_turn(self.own_state()?.session.acknowledge(ack.packet_id))?;
                 self.pull(now, wakes);
                 Ok(())
             }
             Packet::PubRec(ack) => self.received(&ack, now, wakes),
             Packet::PubRel(ack) => self.released(&ack, wakes),
             Packet::PubComp(ack) => {
-                self.own_state()?.session.complete(ack.packet_id);
+                in_turn(self.own_state()?.session.complete(ack.packet_id))?;
                 self.pull(now, wakes);
                 Ok(())
             }
@@ -182,30 +182,28 @@ impl Client {
         match qos {
             QoS::AtMostOnce => {}
             QoS::AtLeastOnce => self.answer(&Packet::PubAck(ack), wakes),
+            // Nobody has it, but the exchange goes on: PUBREL and PUBCOMP follow.
+            QoS::ExactlyOnce if ack.reason == ReasonCode::NoMatchingSubscribers => {
+                self.answer(&Packet::PubRec(success(ack.packet_id)), wakes);
+            }
             QoS::ExactlyOnce => self.answer(&Packet::PubRec(ack), wakes),
         }
     }
 
     fn received(&self, ack: &Ack<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
-        let reason = self.own_state()?.session.receive(ack.packet_id, ack.reason);
-        match reason {
-            Some(reason) => {
-                let release = Ack { packet_id: ack.packet_id, reason, properties: Properties::default() };
-                self.answer(&Packet::PubRel(release), wakes);
-            }
-            None => self.pull(now, wakes),
+        in_turn(self.own_state()?.session.receive(ack.packet_id, ack.reason))?;
+        match ack.reason.is_error() {
+            false => self.answer(&Packet::PubRel(success(ack.packet_id)), wakes),
+            true => self.pull(now, wakes),
         }
         Ok(())
     }
 
-    /// PUBREL frees the id and routes nothing: the message went out with its PUBLISH.
+    /// PUBREL frees the id and routes nothing: the message went out with its PUBLISH. One for an id that is free
+    /// already, as after a PUBCOMP that was lost, is answered alike: the client is done either way.
     fn released(&self, ack: &Ack<'_>, wakes: &mut Wakes) -> Result<(), Closed> {
-        let reason = match self.own_state()?.session.incoming.release(ack.packet_id) {
-            true => ReasonCode::Success,
-            false => ReasonCode::PacketIdentifierNotFound,
-        };
-        let complete = Ack { packet_id: ack.packet_id, reason, properties: Properties::default() };
-        self.answer(&Packet::PubComp(complete), wakes);
+        self.own_state()?.session.incoming.release(ack.packet_id);
+        self.answer(&Packet::PubComp(success(ack.packet_id)), wakes);
         Ok(())
     }
 
@@ -249,6 +247,7 @@ impl Client {
         Closed::ByClient
     }
 
+    /// An answer larger than the client takes is not sent `[MQTT-3.1.2-24]`.
     fn answer(&self, packet: &Packet<'_>, wakes: &mut Wakes) {
         self.outbound.push(wakes, |outbox| words::append(packet, &self.terms, outbox.frames()));
     }
@@ -270,6 +269,20 @@ impl Drop for Client {
         if self.goodbye != Goodbye::Ended {
             let now = self.outbound.last_received();
             self.hub.detach(&self.cell, self.connection, WillFate::Defer, now, &mut Wakes::default());
+        }
+    }
+}
+
+fn success(packet_id: PacketId) -> Ack<'static> {
+    Ack::new(packet_id, ReasonCode::Success)
+}
+
+/// An acknowledgement of the wrong kind ends the connection; one that belongs to nothing is ignored.
+fn in_turn(acknowledged: Acknowledged) -> Result<(), Closed> {
+    match acknowledged {
+        Acknowledged::InTurn | Acknowledged::Unknown => Ok(()),
+        Acknowledged::OutOfTurn => {
+            Err(Closed::Fault(ReasonCode::ProtocolError, "another acknowledgement was due (section 4.3)"))
         }
     }
 }

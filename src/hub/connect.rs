@@ -65,6 +65,7 @@ impl Hub {
     ) -> Result<Client, ConnectRefused> {
         let policy = self.policy();
         let accepted = self.judge(peer, connect, &policy)?;
+        self.judge_acknowledgement(&accepted)?;
         let connection = self.next_connection_id();
         let key = SessionKey { device: peer.key.clone(), client_id: Arc::clone(&accepted.principal.client_id) };
         let mut wills = Vec::new();
@@ -203,9 +204,9 @@ impl Hub {
         if accepted.expiry.seconds() != accepted.wanted_expiry {
             properties.push(Property::SessionExpiryInterval(accepted.expiry.seconds()));
         }
-        properties.push(Property::ReceiveMaximum(self.receive_maximum()));
-        properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
         properties.push(Property::TopicAliasMaximum(self.mqtt.topic_alias_maximum));
+        properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
+        properties.push(Property::ReceiveMaximum(self.receive_maximum()));
         if accepted.assigned {
             properties.push(Property::AssignedClientIdentifier(&accepted.principal.client_id));
         }
@@ -240,6 +241,22 @@ impl Hub {
             principal,
             assigned,
         })
+    }
+
+    /// A client that cannot be told the terms cannot be served on them `[MQTT-3.1.2-24]`.
+    fn judge_acknowledgement(&self, accepted: &Accepted) -> Result<(), ConnectRefused> {
+        let mut properties = PropertiesBuf::default();
+        self.announce(accepted, &mut properties);
+        let mut frame = Vec::new();
+        ConnAck { session_present: false, reason: ReasonCode::Success, properties: properties.as_properties() }
+            .encode(accepted.terms.version, &mut frame);
+        match frame.len() > accepted.terms.maximum_packet_size as usize {
+            true => Err(ConnectRefused::new(
+                ReasonCode::PacketTooLarge,
+                "CONNACK is larger than the client's maximum packet size",
+            )),
+            false => Ok(()),
+        }
     }
 
     fn client_id(&self, connect: &Connect<'_>) -> Result<(Arc<str>, bool), ConnectRefused> {

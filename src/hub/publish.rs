@@ -173,7 +173,7 @@ impl Tally {
     fn add(&mut self, delivery: Delivery) {
         count(delivery);
         match delivery {
-            // What is too large for a reader counts as delivered `[MQTT-3.1.2-25]`.
+            // Too large for its reader counts as delivered to it [MQTT-3.1.2-25].
             Delivery::Sent | Delivery::Queued { .. } | Delivery::Withheld(Withheld::TooLarge) => self.receivers += 1,
             Delivery::Refused => self.refused += 1,
             Delivery::Withheld(Withheld::NotSubscribed | Withheld::NoRight)

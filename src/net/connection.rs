@@ -7,7 +7,9 @@ use super::reading::{Backlog, Consumed, Received};
 use super::stream::GuardedStream;
 use super::writing::Batch;
 use crate::hub::{Client, Closed, ConnectRefused, Outbound, Peer, Wakes};
-use crate::protocol::{Connect, ConnectError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect};
+use crate::protocol::{
+    Connect, ConnectError, DecodeError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect,
+};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use crate::tls::VerifiedClient;
@@ -125,7 +127,11 @@ impl Connection {
             }
             match self.read(cx, &mut budget) {
                 Poll::Ready(Ok(())) => continue,
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Ready(Err(end)) => {
+                    // What was answered before the goodbye goes out, as far as the socket takes it at once.
+                    let _ = self.write(cx);
+                    return Poll::Ready(end);
+                }
                 Poll::Pending => {}
             }
             match written {
@@ -332,7 +338,7 @@ impl Desk<'_> {
             }
             Ok(Decoded::Incomplete { needed }) => Ok(Served::Incomplete(needed)),
             Err(error) => {
-                self.fault(error.reason(), &error.to_string());
+                self.unreadable(error);
                 Ok(Served::Packet(bytes.len()))
             }
         }
@@ -409,6 +415,24 @@ impl Desk<'_> {
 
     /// The client broke the protocol: it is told why where its version has words for it, and closed.
     fn fault(&mut self, reason: ReasonCode, fault: &str) {
+        self.note_fault(fault);
+        if let Stage::Serving(client) = &*self.stage {
+            client.close(reason, fault, &mut self.wakes);
+        }
+    }
+
+    /// The client's bytes are no packet.
+    fn unreadable(&mut self, error: DecodeError) {
+        match error.is_answered() {
+            true => self.fault(error.reason(), &error.to_string()),
+            false => {
+                self.note_fault(&error.to_string());
+                self.outbound.close_with(None, Version::V3_1_1, error.reason(), &mut self.wakes);
+            }
+        }
+    }
+
+    fn note_fault(&self, fault: &str) {
         METRICS.protocol_errors.increment();
         static SAMPLED: Sampled = Sampled::per_second(20);
         let Stage::Serving(client) = &*self.stage else { return };
@@ -421,7 +445,6 @@ impl Desk<'_> {
                 "closing: {fault}"
             );
         }
-        client.close(reason, fault, &mut self.wakes);
     }
 }
 

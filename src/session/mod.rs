@@ -26,6 +26,6 @@ pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
 pub use outbox::Outbox;
-pub use outgoing::{Bounds, QueueFullPolicy};
+pub use outgoing::{Acknowledged, Bounds, QueueFullPolicy};
 pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

@@ -1,6 +1,6 @@
 //! The session itself: chooses what a client gets, and when.
 
-use super::outgoing::{Outgoing, Queued, Stage, Waiting};
+use super::outgoing::{Acknowledged, Outgoing, Queued, Stage, Waiting};
 use super::sending::{self, Written};
 use super::{Bounds, Expiry, Incoming, Message, Moment, Outbox, Publication, SubscriptionId, Subscriptions, WriterId};
 use crate::policy::{Policy, Principal};
@@ -243,26 +243,22 @@ impl Session {
     }
 
     /// PUBACK from the client: ends a QoS 1 exchange, whatever its reason code.
-    pub fn acknowledge(&mut self, id: PacketId) -> bool {
+    pub fn acknowledge(&mut self, id: PacketId) -> Acknowledged {
         self.outgoing.finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::AtLeastOnce))
     }
 
-    /// PUBREC from the client. The answer is PUBREL with the returned reason; `None`: a PUBREC with an error ended
-    /// the exchange, nothing is sent `[MQTT-4.3.3-4]`.
-    pub fn receive(&mut self, id: PacketId, reason: ReasonCode) -> Option<ReasonCode> {
-        if reason.is_error() {
-            self.outgoing
-                .finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce));
-            return None;
-        }
-        match self.outgoing.release(id) {
-            true => Some(ReasonCode::Success),
-            false => Some(ReasonCode::PacketIdentifierNotFound),
+    /// PUBREC from the client. One with an error ends the exchange `[MQTT-4.3.3-4]`; any other asks for PUBREL.
+    pub fn receive(&mut self, id: PacketId, reason: ReasonCode) -> Acknowledged {
+        match reason.is_error() {
+            true => self
+                .outgoing
+                .finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce)),
+            false => self.outgoing.release(id),
         }
     }
 
     /// PUBCOMP from the client: ends a QoS 2 exchange.
-    pub fn complete(&mut self, id: PacketId) -> bool {
+    pub fn complete(&mut self, id: PacketId) -> Acknowledged {
         self.outgoing.finish(id, |stage| matches!(stage, Stage::Released))
     }
 
