@@ -30,6 +30,7 @@ mod reasons;
 mod retained;
 mod sessions;
 mod settings;
+mod shared;
 mod strings;
 mod subscribe;
 mod topics;
