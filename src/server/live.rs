@@ -1,12 +1,12 @@
 //! What the operator's side does to the running hub.
 
+use super::Ready;
 use crate::admin::Live;
 use crate::admin::reply::BrokerView;
 use crate::hub::{Hub, Wakes};
 use crate::policy::{DeviceKey, Policy};
 use crate::protocol::ReasonCode;
 use crate::telemetry::metrics::METRICS;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,13 +14,13 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(super) struct LiveHub {
     hub: Arc<Hub>,
-    mqtts: Vec<SocketAddr>,
+    addresses: Ready,
     started: Instant,
 }
 
 impl LiveHub {
-    pub(super) fn new(hub: Arc<Hub>, mqtts: Vec<SocketAddr>) -> Self {
-        Self { hub, mqtts, started: Instant::now() }
+    pub(super) fn new(hub: Arc<Hub>, addresses: Ready) -> Self {
+        Self { hub, addresses, started: Instant::now() }
     }
 }
 
@@ -51,7 +51,8 @@ impl Live for LiveHub {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            mqtts: self.mqtts.iter().map(ToString::to_string).collect(),
+            mqtts: self.addresses.mqtts.iter().map(ToString::to_string).collect(),
+            wss: self.addresses.wss.iter().map(ToString::to_string).collect(),
             metrics: counts.chain(metrics).collect(),
         })
     }

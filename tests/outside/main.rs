@@ -18,3 +18,4 @@ mod quickstart;
 mod rumqttc_client;
 mod shutdown;
 mod storm;
+mod websocket;
