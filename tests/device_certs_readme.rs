@@ -148,7 +148,10 @@ impl Ports {
     const USUAL: Self = Self { mqtts: 8883, wss: 8884 };
 
     fn put_into(self, text: &str) -> String {
-        text.replace("8883", &self.mqtts.to_string()).replace("8884", &self.wss.to_string())
+        let Self { mqtts, wss } = self;
+        // A chosen port may contain the digits of the other.
+        let pieces: Vec<String> = text.split("8884").map(|piece| piece.replace("8883", &mqtts.to_string())).collect();
+        pieces.join(&wss.to_string())
     }
 }
 

@@ -36,10 +36,16 @@ impl Fleet {
     #[track_caller]
     pub(crate) fn with_listeners(listeners: &str) -> Self {
         let fleet = Self::new();
-        let file = fleet.path("certmq.toml");
-        let settings = std::fs::read_to_string(&file).expect("the settings");
-        std::fs::write(file, settings.replace(LISTENERS, listeners)).expect("a writable folder");
+        fleet.listen(listeners);
         fleet
+    }
+
+    /// Puts these lines into `[listeners]`, once.
+    pub(crate) fn listen(&self, listeners: &str) {
+        let file = self.path("certmq.toml");
+        let settings = std::fs::read_to_string(&file).expect("the settings");
+        assert!(settings.contains(LISTENERS), "the listeners were changed before");
+        std::fs::write(file, settings.replace(LISTENERS, listeners)).expect("a writable folder");
     }
 
     /// As [`Self::new`] without certificates, and with more settings behind the section `[tls]`.
