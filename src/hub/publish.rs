@@ -173,9 +173,12 @@ impl Tally {
     fn add(&mut self, delivery: Delivery) {
         count(delivery);
         match delivery {
-            Delivery::Sent | Delivery::Queued { .. } => self.receivers += 1,
+            // Too large for its reader counts as delivered to it [MQTT-3.1.2-25].
+            Delivery::Sent | Delivery::Queued { .. } | Delivery::Withheld(Withheld::TooLarge) => self.receivers += 1,
             Delivery::Refused => self.refused += 1,
-            Delivery::Withheld(_) | Delivery::DroppedSlowReader | Delivery::DroppedQueueFull => {}
+            Delivery::Withheld(Withheld::NotSubscribed | Withheld::NoRight)
+            | Delivery::DroppedSlowReader
+            | Delivery::DroppedQueueFull => {}
         }
     }
 

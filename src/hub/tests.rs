@@ -1,5 +1,6 @@
 //! Tests of the hub in virtual time: packets in, packets out.
 
+mod aliases;
 mod connecting;
 mod fixture;
 mod publishing;

@@ -10,6 +10,7 @@
 //! A session outlives its connections: what a connected client announced ([`Terms`]) is set when it connects
 //! and dropped when it leaves.
 
+mod aliases;
 mod expiry;
 mod incoming;
 mod message;
@@ -25,6 +26,6 @@ pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
 pub use outbox::Outbox;
-pub use outgoing::{Bounds, QueueFullPolicy};
-pub use state::{Delivery, Session, SessionId, Terms, Withheld};
+pub use outgoing::{Acknowledged, Bounds, QueueFullPolicy};
+pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

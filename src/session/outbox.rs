@@ -1,5 +1,6 @@
 //! What waits to be written to one connection: whole frames, bounded in bytes.
 
+use super::aliases::Aliases;
 use bytes::Bytes;
 
 /// Encoded frames for one connection, always cut at a frame boundary.
@@ -13,6 +14,8 @@ pub struct Outbox {
     large: Option<Bytes>,
     /// Control packets behind `large`.
     behind: Vec<u8>,
+    /// Topic aliases that the frames up to here have told the client; none before the first.
+    aliases: Option<Box<Aliases>>,
     /// Publications among what waits.
     publications: usize,
     limit: usize,
@@ -28,6 +31,7 @@ impl Outbox {
             frames: Vec::new(),
             large: None,
             behind: Vec::new(),
+            aliases: None,
             publications: 0,
             limit,
             starved: false,
@@ -64,6 +68,19 @@ impl Outbox {
             None => self.large = Some(payload),
             // Never two at once; were it to happen, the frame is completed by copy, not lost.
             Some(_) => self.behind.extend_from_slice(&payload),
+        }
+    }
+
+    /// The connection's topic aliases, for what is appended next.
+    pub(super) fn aliases(&mut self) -> &mut Aliases {
+        self.aliases.get_or_insert_default()
+    }
+
+    /// Forgets the topic aliases if none was used since this was last called: an idle connection owns nothing. The
+    /// client keeps its table and lets it be overwritten.
+    pub fn forget_idle_aliases(&mut self) {
+        if self.aliases.as_mut().is_some_and(|aliases| aliases.is_idle()) {
+            self.aliases = None;
         }
     }
 
@@ -113,18 +130,20 @@ impl Outbox {
         large
     }
 
-    /// Drops everything that waits.
+    /// Drops everything that waits. What the dropped frames had told the client is forgotten with them.
     pub fn clear(&mut self) {
         self.frames = Vec::new();
         self.large = None;
         self.behind = Vec::new();
+        self.aliases = None;
         self.publications = 0;
     }
 
     /// Gives memory back when nothing waits.
     pub fn shrink(&mut self) {
         if self.is_empty() {
-            self.clear();
+            self.frames = Vec::new();
+            self.behind = Vec::new();
         }
     }
 }

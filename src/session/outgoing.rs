@@ -62,6 +62,17 @@ pub(super) enum Stage {
     Released,
 }
 
+/// What an acknowledgement from the client meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// It was the one that the exchange waited for.
+    InTurn,
+    /// No exchange has its packet id on this connection; common after one was lost, and harmless.
+    Unknown,
+    /// Another one was due: a protocol error (section 4.3).
+    OutOfTurn,
+}
+
 /// What a full queue did with a new message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Queued {
@@ -228,6 +239,7 @@ impl Outgoing {
 
     /// Puts a message in flight, as sent.
     pub(super) fn launch(&mut self, id: PacketId, waiting: Waiting) {
+        self.last_id = id.0.get();
         self.launched += 1;
         let entry = InFlight { id, number: self.launched, stage: Stage::Published(waiting) };
         self.inflight_bytes += entry.bytes();
@@ -265,16 +277,16 @@ impl Outgoing {
     }
 
     /// Ends the exchange of `id` when `ends` says that its stage allows it.
-    pub(super) fn finish(&mut self, id: PacketId, ends: impl Fn(&Stage) -> bool) -> bool {
-        let Some(position) = self.position(id) else { return false };
+    pub(super) fn finish(&mut self, id: PacketId, ends: impl Fn(&Stage) -> bool) -> Acknowledged {
+        let Some(position) = self.position(id) else { return Acknowledged::Unknown };
         if !self.inflight.get(position).is_some_and(|entry| ends(&entry.stage)) {
-            return false;
+            return Acknowledged::OutOfTurn;
         }
         self.remove(position);
         if position < self.sent {
             self.sent -= 1;
         }
-        true
+        Acknowledged::InTurn
     }
 
     fn remove(&mut self, position: usize) -> Option<InFlight> {
@@ -283,18 +295,20 @@ impl Outgoing {
         Some(entry)
     }
 
-    /// Moves `id` from PUBLISH to PUBREL; says whether it is in flight with QoS 2.
-    pub(super) fn release(&mut self, id: PacketId) -> bool {
-        let Some(entry) = self.position(id).and_then(|position| self.inflight.get_mut(position)) else { return false };
+    /// Moves `id` from PUBLISH to PUBREL.
+    pub(super) fn release(&mut self, id: PacketId) -> Acknowledged {
+        let Some(entry) = self.position(id).and_then(|position| self.inflight.get_mut(position)) else {
+            return Acknowledged::Unknown;
+        };
         match &entry.stage {
             Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce => {
                 self.inflight_bytes = self.inflight_bytes.saturating_sub(entry.bytes());
                 entry.stage = Stage::Released;
             }
-            Stage::Published(_) => return false,
+            Stage::Published(_) => return Acknowledged::OutOfTurn,
             Stage::Released => {}
         }
-        true
+        Acknowledged::InTurn
     }
 
     /// Only what this connection has sent can be acknowledged on it.
@@ -303,12 +317,9 @@ impl Outgoing {
     }
 
     /// A packet id that is not in flight; `None` when all are. The window is short, so a walk is cheap.
-    pub(super) fn next_id(&mut self) -> Option<PacketId> {
-        let candidates = (1..=u16::MAX).map(|step| self.last_id.wrapping_add(step));
-        let id = candidates
-            .filter_map(|id| NonZeroU16::new(id).map(PacketId))
-            .find(|id| self.inflight.iter().chain(&self.held).all(|entry| entry.id != *id))?;
-        self.last_id = id.0.get();
-        Some(id)
+    pub(super) fn next_id(&self) -> Option<PacketId> {
+        let mut candidates =
+            (1..=u16::MAX).filter_map(|step| NonZeroU16::new(self.last_id.wrapping_add(step)).map(PacketId));
+        candidates.find(|id| self.inflight.iter().chain(&self.held).all(|entry| entry.id != *id))
     }
 }

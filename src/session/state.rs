@@ -1,6 +1,6 @@
 //! The session itself: chooses what a client gets, and when.
 
-use super::outgoing::{Outgoing, Queued, Stage, Waiting};
+use super::outgoing::{Acknowledged, Outgoing, Queued, Stage, Waiting};
 use super::sending::{self, Written};
 use super::{Bounds, Expiry, Incoming, Message, Moment, Outbox, Publication, SubscriptionId, Subscriptions, WriterId};
 use crate::policy::{Policy, Principal};
@@ -20,6 +20,19 @@ pub struct Terms {
     pub receive_maximum: u16,
     /// Bytes of the largest packet it takes.
     pub maximum_packet_size: u32,
+    /// How many topic aliases it is told, never more than it takes.
+    pub topic_aliases: u16,
+    /// Whether it wants to read why something failed.
+    pub problem_information: ProblemInformation,
+}
+
+/// Request Problem Information (section 3.1.2.11.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemInformation {
+    /// Reason strings may be sent, and this is what a 5.0 client gets that does not say.
+    Wanted,
+    /// Reason codes alone `[MQTT-3.1.2-29]`. Before 5.0 there is nothing else.
+    Unwanted,
 }
 
 /// One client's session.
@@ -230,26 +243,22 @@ impl Session {
     }
 
     /// PUBACK from the client: ends a QoS 1 exchange, whatever its reason code.
-    pub fn acknowledge(&mut self, id: PacketId) -> bool {
+    pub fn acknowledge(&mut self, id: PacketId) -> Acknowledged {
         self.outgoing.finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::AtLeastOnce))
     }
 
-    /// PUBREC from the client. The answer is PUBREL with the returned reason; `None`: a PUBREC with an error ended
-    /// the exchange, nothing is sent `[MQTT-4.3.3-4]`.
-    pub fn receive(&mut self, id: PacketId, reason: ReasonCode) -> Option<ReasonCode> {
-        if reason.is_error() {
-            self.outgoing
-                .finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce));
-            return None;
-        }
-        match self.outgoing.release(id) {
-            true => Some(ReasonCode::Success),
-            false => Some(ReasonCode::PacketIdentifierNotFound),
+    /// PUBREC from the client. One with an error ends the exchange `[MQTT-4.3.3-4]`; any other asks for PUBREL.
+    pub fn receive(&mut self, id: PacketId, reason: ReasonCode) -> Acknowledged {
+        match reason.is_error() {
+            true => self
+                .outgoing
+                .finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce)),
+            false => self.outgoing.release(id),
         }
     }
 
     /// PUBCOMP from the client: ends a QoS 2 exchange.
-    pub fn complete(&mut self, id: PacketId) -> bool {
+    pub fn complete(&mut self, id: PacketId) -> Acknowledged {
         self.outgoing.finish(id, |stage| matches!(stage, Stage::Released))
     }
 
