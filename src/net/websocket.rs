@@ -115,31 +115,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             self.ping = None;
             ready!(self.poll_pending(cx))?;
             self.goodbye = Goodbye::Said;
-            match self.owed {
-                0 => self.pending = frames::close(self.ended.as_ref()),
-                _ => self.ended = Some(Ending::Close(None)),
+            if self.owed == 0 {
+                self.pending = frames::close(self.ended.as_ref());
             }
         }
         self.poll_pending(cx)
-    }
-
-    /// Waits for the peer's Close, throwing away what comes before it.
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut scratch = [0; 1024];
-        for _ in 0..READS_PER_POLL {
-            if self.ended.is_some() {
-                return Poll::Ready(Ok(()));
-            }
-            let mut read = ReadBuf::new(&mut scratch);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
-            if read.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            self.decode(read.filled_mut());
-            self.ping = None;
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
@@ -212,11 +192,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<S> {
         Pin::new(&mut this.stream).poll_flush(cx)
     }
 
-    /// The closing handshake (RFC 6455 section 7), then that of the stream below.
+    /// Our half of the closing handshake (RFC 6455 section 7), then the end of our half of the stream below: nothing
+    /// may follow a Close. The peer's half comes, if it does, while what it still sends is thrown away.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_goodbye(cx))?;
-        ready!(this.poll_ended(cx))?;
         Pin::new(&mut this.stream).poll_shutdown(cx)
     }
 }

@@ -1,5 +1,6 @@
 //! What a certificate alone does not buy: anything before a CONNECT that was accepted.
 
+use crate::common::broker::Broker;
 use crate::common::client::RawClient;
 use crate::common::eventually;
 use crate::common::fleet::{Fleet, enter};
@@ -78,4 +79,50 @@ fn sockets_without_connect_are_counted_on_both_listeners_together() {
     }
     drop([opened, asking, plain]);
     eventually("room again", || RawClient::handshake(wss, &device).ok());
+}
+
+#[test]
+fn a_socket_before_connect_costs_little_however_much_it_promises() {
+    const SOCKETS: u64 = 400;
+    const BYTES: u64 = 32 * 1024;
+    let fleet = Fleet::new();
+    let device = fleet.device("device-001");
+    fleet.add_settings("[limits]\nconnect_timeout = \"120 s\"\n");
+    let broker = fleet.serve();
+    let [mqtts, wss] = broker.endpoints();
+    // A CONNECT whose rest does not come; the head of a request likewise.
+    let connect = [&[0x10, 0xFF, 0xBF, 1, 0, 4][..], b"MQTT\x05\x02", &[0; 20_000]].concat();
+    let head = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8000));
+    let open: [&dyn Fn() -> RawClient; 3] = [
+        &|| {
+            let mut client = RawClient::handshake(mqtts, &device).expect("a handshake");
+            client.send(&connect);
+            client
+        },
+        &|| {
+            let mut client = RawClient::handshake(wss, &device).expect("a handshake");
+            client.send(&connect);
+            client
+        },
+        &|| {
+            let mut client = RawClient::tls(wss.address(), device.config()).expect("a handshake");
+            client.send_raw(head.as_bytes());
+            client
+        },
+    ];
+    for open in open {
+        // What the allocator keeps for everybody is there before.
+        drop((0..20).map(|_| open()).collect::<Vec<_>>());
+        let before = resident_bytes(&broker);
+        let sockets: Vec<RawClient> = (0..SOCKETS).map(|_| open()).collect();
+        let each = resident_bytes(&broker).saturating_sub(before) / SOCKETS;
+        assert!(each <= BYTES, "{each} bytes for each socket");
+        drop(sockets);
+    }
+}
+
+fn resident_bytes(broker: &Broker) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", broker.id())).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("KiB") * 1024
 }

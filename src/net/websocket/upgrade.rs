@@ -57,13 +57,13 @@ async fn head(stream: &mut impl Transport) -> Result<Vec<u8>, Failure> {
             0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
             read => piece.get(..read).unwrap_or_default(),
         };
+        if head.len() + read.len() > HEAD_BYTES {
+            return Err(Refused::TooLong(HEAD_BYTES).into());
+        }
         let fresh = head.len().saturating_sub(END.len() - 1);
         head.extend_from_slice(read);
         if head.get(fresh..).is_some_and(|tail| tail.windows(END.len()).any(|window| window == END)) {
             return Ok(head);
-        }
-        if head.len() > HEAD_BYTES {
-            return Err(Refused::TooLong(HEAD_BYTES).into());
         }
     }
 }
