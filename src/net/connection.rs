@@ -94,7 +94,7 @@ impl<S: Transport> Connection<S> {
         let deadline = Box::pin(tokio::time::sleep_until(deadline));
         let expecting = Expecting { client, deadline, _unauthenticated: unauthenticated };
         Self {
-            outbound: Outbound::new(service.limits().outbound_bytes, service.now()),
+            outbound: Outbound::towards(Some(address), service.limits().outbound_bytes, service.now()),
             stream,
             service,
             address,

@@ -29,7 +29,13 @@ const PAGE = `<!doctype html><title>certmq</title><script type="module">
         await fetch("https://" + broker, { mode: "no-cors", credentials: "include" });
         if (welcome) {
             for (const version of [4, 5]) await roundtrip(mqtt, "wss://" + broker, {}, prefix, version);
-            await tell("ok");
+            // A text frame: closed with 1003, and in the browser's eyes in order.
+            const close = await new Promise((resolve) => {
+                const socket = new WebSocket("wss://" + broker, "mqtt");
+                socket.onopen = () => socket.send("text");
+                socket.onclose = resolve;
+            });
+            await tell(close.code === 1003 && close.wasClean ? "ok" : "closed with " + close.code + ", clean: " + close.wasClean);
         } else {
             const socket = new WebSocket("wss://" + broker, "mqtt");
             socket.onopen = () => tell("opened");
