@@ -3,9 +3,11 @@
 mod aliases;
 mod connecting;
 mod fixture;
+mod operating;
 mod publishing;
 mod queues;
 mod rights;
 mod subscribing;
+mod system;
 mod tree;
 mod wills;
