@@ -11,13 +11,15 @@
 //!
 //! So a topic is looked up in at most three.
 
+mod children;
+
 use super::sessions::SessionCell;
 use super::shared::SharedGroup;
 use crate::protocol::topic::Level;
 use crate::protocol::{TopicFilter, TopicName};
 use crate::session::SubscriptionId;
+use children::Children;
 use parking_lot::RwLock;
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -61,12 +63,12 @@ struct Partition {
 
 #[derive(Debug, Default)]
 struct Node {
-    children: HashMap<Box<str>, Node, ahash::RandomState>,
+    children: Children,
     one: Option<Box<Node>>,
     /// Subscriptions that end at this node.
-    here: Subscribers,
+    here: Option<Box<Subscribers>>,
     /// Subscriptions that end in `#` below this node; they match this node too.
-    rest: Subscribers,
+    rest: Option<Box<Subscribers>>,
 }
 
 #[derive(Debug, Default)]
@@ -203,19 +205,19 @@ impl Node {
         let mut node = self;
         for level in levels {
             node = match level {
-                Level::Literal(text) => node.children.entry(Box::from(text)).or_default(),
+                Level::Literal(text) => node.children.get_or_insert(text),
                 Level::One => node.one.get_or_insert_default(),
-                Level::Rest => return &mut node.rest,
+                Level::Rest => return node.rest.get_or_insert_default(),
             };
         }
-        &mut node.here
+        node.here.get_or_insert_default()
     }
 
     /// Removes a subscription and every node that it leaves empty.
     fn remove<'l>(&mut self, mut levels: impl Iterator<Item = Level<'l>>, share: Option<&str>, entry: &Entry) {
         match levels.next() {
-            None => self.here.remove(share, entry),
-            Some(Level::Rest) => self.rest.remove(share, entry),
+            None => leave(&mut self.here, share, entry),
+            Some(Level::Rest) => leave(&mut self.rest, share, entry),
             Some(Level::One) => {
                 if let Some(child) = &mut self.one {
                     child.remove(levels, share, entry);
@@ -238,12 +240,12 @@ impl Node {
     /// Depth is bounded by the levels that a filter may have.
     fn collect(&self, levels: &[&str], wildcards: Wildcards, into: &mut Matches) {
         if let Wildcards::Count = wildcards {
-            self.rest.append_to(into);
+            append(self.rest.as_deref(), into);
         }
         let Some((level, below)) = levels.split_first() else {
-            return self.here.append_to(into);
+            return append(self.here.as_deref(), into);
         };
-        if let Some(child) = self.children.get(*level) {
+        if let Some(child) = self.children.get(level) {
             child.collect(below, Wildcards::Count, into);
         }
         if let (Some(child), Wildcards::Count) = (&self.one, wildcards) {
@@ -252,7 +254,23 @@ impl Node {
     }
 
     fn is_empty(&self) -> bool {
-        self.children.is_empty() && self.one.is_none() && self.here.is_empty() && self.rest.is_empty()
+        self.children.is_empty() && self.one.is_none() && self.here.is_none() && self.rest.is_none()
+    }
+}
+
+/// Takes a subscription out of `subscribers`, and gives the memory of the last one back.
+fn leave(subscribers: &mut Option<Box<Subscribers>>, share: Option<&str>, entry: &Entry) {
+    if let Some(present) = subscribers {
+        present.remove(share, entry);
+        if present.is_empty() {
+            *subscribers = None;
+        }
+    }
+}
+
+fn append(subscribers: Option<&Subscribers>, into: &mut Matches) {
+    if let Some(subscribers) = subscribers {
+        subscribers.append_to(into);
     }
 }
 

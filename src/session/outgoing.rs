@@ -118,6 +118,7 @@ pub(super) struct Outgoing {
     /// In flight since an earlier connection and not repeated, because a right is gone. They keep their packet ids:
     /// the client may have seen them.
     held: Vec<InFlight>,
+    held_bytes: usize,
     launched: u64,
     last_id: u16,
 }
@@ -256,6 +257,7 @@ impl Outgoing {
         }
         let held = self.held.last().is_some_and(|entry| entry.epoch() != Some(epoch));
         if held {
+            self.held_bytes = 0;
             for entry in self.held.drain(..) {
                 self.inflight_bytes += entry.bytes();
                 self.inflight.push_back(entry);
@@ -292,14 +294,22 @@ impl Outgoing {
         self.remove(self.sent);
     }
 
-    /// Takes what [`Outgoing::unsent`] showed aside until the policy changes.
-    pub(super) fn hold_unsent(&mut self, epoch: Epoch) {
+    /// Takes what [`Outgoing::unsent`] showed aside until the policy changes. Says how many that were held before gave
+    /// way: rights that go one after the other, a connection each, must not gather more than one window holds.
+    pub(super) fn hold_unsent(&mut self, epoch: Epoch, bounds: &Bounds) -> usize {
         if let Some(mut entry) = self.remove(self.sent) {
             if let Stage::Published(waiting) = &mut entry.stage {
                 waiting.epoch = epoch;
             }
+            self.held_bytes += entry.bytes();
             self.held.push(entry);
         }
+        let before = self.held.len();
+        while self.held.len() > bounds.inflight || self.held_bytes > bounds.queued_bytes && self.held.len() > 1 {
+            let oldest = self.held.remove(0);
+            self.held_bytes = self.held_bytes.saturating_sub(oldest.bytes());
+        }
+        before - self.held.len()
     }
 
     /// A new connection has seen nothing yet.

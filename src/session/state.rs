@@ -362,7 +362,7 @@ impl Session {
                 && waiting.epoch != policy.epoch()
                 && !self.may_pass(waiting, policy)
             {
-                self.outgoing.hold_unsent(policy.epoch());
+                self.drops.withheld += self.outgoing.hold_unsent(policy.epoch(), bounds) as u64;
                 continue;
             }
             if !self.outgoing.has_window(window(terms, bounds)) {

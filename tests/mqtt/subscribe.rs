@@ -35,7 +35,7 @@ fn reserved_bits_of_the_options_close_the_connection() {
 
 /// 5.0 `[MQTT-4.13.1-1]` `[MQTT-3.8.3-4]`
 #[test]
-fn options_that_contradict_the_standard_close_the_connection() {
+fn options_that_no_subscription_has_close_the_connection() {
     let scene = Scene::of(Version::V5);
     let shared = format!("$share/group/{}", scene.topic("t"));
     // QoS 3, retain handling 3, no local on a shared subscription.
@@ -61,8 +61,7 @@ fn no_local_keeps_a_client_s_own_messages_from_it() {
     for qos in [0, 1, 2] {
         own.send(&wire::publish(scene.version, &scene.topic("t"), b"own", qos, false, 1));
         if qos > 0 {
-            let told = if qos == 1 { 0x10 } else { 0 };
-            assert_eq!(own.receive().code(), told, "nobody else reads it");
+            assert!(own.receive().code() < 0x80, "taken, though nobody reads it");
         }
     }
     own.expect_silence();
