@@ -51,8 +51,6 @@ fn flags(shape: &Shape) -> Vec<Script> {
         (Version::V3_1, _) => 0b0110,
         (Version::V3_1_1 | Version::V5, _) => 0b1111,
     };
-    // In CONNECT of 3.1 there is nothing else to go by.
-    let mask = if shape.type_number() == CONNECT { 0b1111 } else { mask };
     let code = if shape.type_number() == AUTH { PROTOCOL } else { MALFORMED };
     let others = (0..16).filter(|flags| *flags != shape.first & 0x0F);
     others

@@ -17,14 +17,11 @@ pub(super) fn decode_first(input: &[u8], maximum: u32) -> Result<Decoded<'_>, De
     if PacketType::of_first_byte(first) != Some(PacketType::Connect) {
         return Err(DecodeError::Unanswered("the first packet is not CONNECT [MQTT-3.1.0-1]"));
     }
-    if first & 0x0F != 0 {
-        return Err(DecodeError::Malformed("reserved flags of the fixed header [MQTT-2.1.3-1]"));
-    }
     header::judge_framing(input, PacketType::Connect)?;
     Ok(match header::frame(input, PacketType::Connect, Version::V5, maximum)? {
         Frame::Partial { needed } => Decoded::Incomplete { needed },
         Frame::Whole { body, length } => {
-            Decoded::Packet { packet: Packet::Connect(connect(Reader::new(body))?), length }
+            Decoded::Packet { packet: Packet::Connect(connect(Reader::new(body), first & 0x0F)?), length }
         }
     })
 }
@@ -48,8 +45,12 @@ pub(super) fn answer_in(input: &[u8]) -> Option<Version> {
     }
 }
 
-fn connect(mut reader: Reader<'_>) -> Result<Connect<'_>, DecodeError> {
+fn connect(mut reader: Reader<'_>, reserved: u8) -> Result<Connect<'_>, DecodeError> {
     let version = version(reader.binary()?, reader.u8()?)?;
+    // MQTT 3.1 calls them unused.
+    if reserved != 0 && version > Version::V3_1 {
+        return Err(DecodeError::Malformed("reserved flags of the fixed header [MQTT-2.1.3-1]"));
+    }
     let flags = ConnectFlags::parse(reader.u8()?, version)?;
     let keep_alive = reader.u16()?;
     let properties = properties(&mut reader, version, Carrier::Packet(PacketType::Connect))?;

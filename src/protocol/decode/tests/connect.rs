@@ -128,6 +128,8 @@ fn quirks_of_3_1() {
     // A user name and password promised by the flags but left out by the length.
     let connect = Packet::Connect(plain(Version::V3_1));
     reads_as(Version::V3_1, Sender::Client, "10 11 00 06 'MQIsdp 03 C2 00 3C 00 03 'dev", &connect);
+    // Flags of the fixed header.
+    reads_as(Version::V3_1, Sender::Client, "14 11 00 06 'MQIsdp 03 02 00 3C 00 03 'dev", &connect);
     // The unused bit, and will bits without a will.
     reads_as(Version::V3_1, Sender::Client, "10 11 00 06 'MQIsdp 03 3B 00 3C 00 03 'dev", &connect);
 }
@@ -174,7 +176,12 @@ fn malformed_connects() {
     all_refused(Version::V3_1_1, Sender::Client, malformed, &["10 10 00 04 'MQTT 04 42 00 3C 00 01 'a 00 01 'p"]);
     all_refused(Version::V3_1, Sender::Client, malformed, &["10 12 00 06 'MQIsdp 03 42 00 3C 00 01 'a 00 01 'p"]);
     // Flags of the fixed header; no room for anything.
-    all_refused(Version::V5, Sender::Client, malformed, &["11", "10 00", "10 01", "10 02 00 00 00"]);
+    all_refused(
+        Version::V5,
+        Sender::Client,
+        malformed,
+        &["11 0E 00 04 'MQTT 05 02 00 3C 00 00 01 'a", "10 00", "10 01", "10 02 00 00 00"],
+    );
 }
 
 /// Topic alias 0 has a reason code that CONNACK cannot carry; but in CONNECT the property itself is out of place.
