@@ -29,7 +29,7 @@ fn a_will_is_published_however_the_connection_ends_without_a_goodbye() {
         // A protocol error.
         let mut faulty = scene.accepted(&willing(&scene, 0, &[]));
         faulty.send(&[0, 0]);
-        faulty.expect_fault(0x81);
+        faulty.expect_fault(0x82);
         expect_will();
         // A takeover.
         let mut old = scene.accepted(&willing(&scene, 0, &[]));
@@ -188,4 +188,27 @@ fn a_delayed_will_waits_and_a_return_in_time_cancels_it() {
     assert_eq!(reader.expect_message().payload, b"gone");
     assert!(lost.elapsed().as_millis() >= 1_000, "{:?}", lost.elapsed());
     reader.expect_silence();
+}
+
+/// Only a busy machine can make it later, so one good measurement of three is enough.
+#[test]
+fn a_will_comes_within_tenths_of_a_second_of_its_delay() {
+    let scene = Scene::of(Version::V5);
+    let mut reader = scene.reader(0);
+    let delay = property::four(property::WILL_DELAY, 1);
+    let fields = [section(scene.version, &delay), text(&scene.topic("will")), text("gone")];
+    let payload = [text(&scene.id("mortal")), fields.concat()].concat();
+    let expiry = property::four(property::SESSION_EXPIRY, 60);
+    let connect = RawConnect { properties: &expiry, ..RawConnect::new(scene.version, flags::WILL, &payload) };
+    let measured: Vec<u128> = (0..3)
+        .map(|_| {
+            let mut mortal = scene.accepted(&connect.encode());
+            let lost = std::time::Instant::now();
+            hang_up(&mut mortal);
+            assert_eq!(reader.expect_message().payload, b"gone");
+            lost.elapsed().as_millis()
+        })
+        .collect();
+    assert!(measured.iter().all(|after| *after >= 1_000), "{measured:?} ms");
+    assert!(measured.iter().any(|after| *after <= 1_200), "{measured:?} ms");
 }
