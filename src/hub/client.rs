@@ -7,7 +7,7 @@ pub(super) use publishing::is_payload_as_said;
 use super::detach::WillFate;
 use super::outbound::Outbound;
 use super::route::RouteMemory;
-use super::sessions::{ConnectionId, SessionCell, State};
+use super::sessions::{ConnectionId, Locked, SessionCell};
 use super::{Hub, Wakes, words};
 use crate::policy::{DecisionMemory, Denied, Principal};
 use crate::protocol::topic::TopicNameBuf;
@@ -16,8 +16,8 @@ use crate::protocol::{
     Unsubscribe, Version,
 };
 use crate::session::{Acknowledged, Expiry, Moment, Outbox, SessionId, Terms, WriterId};
+use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
-use parking_lot::MutexGuard;
 use std::sync::Arc;
 
 /// One client's side of the hub, owned by its connection task. Dropping it without [`Client::end`] counts as a
@@ -102,6 +102,7 @@ impl Client {
     /// # Errors
     /// [`Closed`] ends the connection: send what it says, then [`Client::end`].
     pub fn handle(&mut self, packet: Packet<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        METRICS.packets_received.increment();
         match packet {
             Packet::Publish(publish) => self.publish(&publish, now, wakes),
             Packet::PubAck(ack) => {
@@ -160,7 +161,7 @@ impl Client {
 
     /// The session, while it is this connection's: what an older connection still brings must not touch the
     /// exchanges of the one that took the session over.
-    fn own_state(&self) -> Result<MutexGuard<'_, State>, Closed> {
+    fn own_state(&self) -> Result<Locked<'_>, Closed> {
         let mut state = self.cell.lock();
         match state.link_of(self.connection) {
             Some(_) => Ok(state),
@@ -249,7 +250,7 @@ impl Client {
 
     /// An answer larger than the client takes is not sent `[MQTT-3.1.2-24]`.
     fn answer(&self, packet: &Packet<'_>, wakes: &mut Wakes) {
-        self.outbound.push(wakes, |outbox| words::append(packet, &self.terms, outbox.frames()));
+        self.outbound.push(wakes, |outbox| words::append(packet, &self.terms, outbox));
     }
 
     /// Ends the connection for a fault of the client, which is told which where it wants to know.

@@ -135,6 +135,7 @@ impl Hub {
         if state.link.is_some() || cell.last_connection() != Some(connection) || state.ended {
             return;
         }
+        METRICS.sessions_expired.increment();
         let will = self.end_session(cell, &mut state);
         drop(state);
         if let Some(will) = will {

@@ -20,7 +20,7 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const PARTITIONS: usize = 64;
 
@@ -49,6 +49,8 @@ pub(super) struct SubscriptionTree {
     deep: Box<[Partition]>,
     shallow: Box<[Partition]>,
     wild: Partition,
+    plain: AtomicUsize,
+    shared: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -81,11 +83,14 @@ impl SubscriptionTree {
             deep: partitions(),
             shallow: partitions(),
             wild: Partition::default(),
+            plain: AtomicUsize::new(0),
+            shared: AtomicUsize::new(0),
         }
     }
 
-    /// Adds a subscription; a shared one joins its group.
+    /// Adds a subscription, which is not there yet; a shared one joins its group.
     pub(super) fn insert(&self, filter: &TopicFilter, entry: Entry) {
+        self.count_of(filter).fetch_add(1, Ordering::Relaxed);
         self.partition(filter).change(|root| {
             let subscribers = root.subscribers(filter.levels());
             match filter.share() {
@@ -95,8 +100,9 @@ impl SubscriptionTree {
         });
     }
 
-    /// Removes a subscription.
+    /// Removes a subscription, which is there.
     pub(super) fn remove(&self, filter: &TopicFilter, entry: &Entry) {
+        self.count_of(filter).fetch_sub(1, Ordering::Relaxed);
         self.partition(filter).change(|root| root.remove(filter.levels(), filter.share(), entry));
     }
 
@@ -118,8 +124,12 @@ impl SubscriptionTree {
 
     /// Number of subscriptions, a shared group's members each counted.
     pub(super) fn len(&self) -> usize {
-        let partitions = self.deep.iter().chain(self.shallow.iter()).chain([&self.wild]);
-        partitions.map(|partition| partition.root.read().len()).sum()
+        self.plain.load(Ordering::Relaxed) + self.shared_len()
+    }
+
+    /// Number of shared subscriptions, each member of a group counted.
+    pub(super) fn shared_len(&self) -> usize {
+        self.shared.load(Ordering::Relaxed)
     }
 
     /// Whether not even an empty node is left.
@@ -131,6 +141,10 @@ impl SubscriptionTree {
 }
 
 impl SubscriptionTree {
+    fn count_of(&self, filter: &TopicFilter) -> &AtomicUsize {
+        if filter.share().is_some() { &self.shared } else { &self.plain }
+    }
+
     fn partition(&self, filter: &TopicFilter) -> &Partition {
         let mut levels = filter.levels();
         match (levels.next(), levels.next()) {
@@ -240,11 +254,6 @@ impl Node {
     fn is_empty(&self) -> bool {
         self.children.is_empty() && self.one.is_none() && self.here.is_empty() && self.rest.is_empty()
     }
-
-    fn len(&self) -> usize {
-        let below = self.children.values().chain(self.one.as_deref()).map(Self::len).sum::<usize>();
-        below + self.here.len() + self.rest.len()
-    }
 }
 
 impl Subscribers {
@@ -271,10 +280,6 @@ impl Subscribers {
 
     fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.groups.is_empty()
-    }
-
-    fn len(&self) -> usize {
-        self.entries.len() + self.groups.iter().map(|group| group.len()).sum::<usize>()
     }
 }
 

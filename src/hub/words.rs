@@ -7,7 +7,7 @@
 use crate::protocol::{
     ConnAck, Disconnect, Packet, Properties, PropertiesBuf, Property, QoS, ReasonCode, Subscribe, TopicName, Version,
 };
-use crate::session::{ProblemInformation, Terms};
+use crate::session::{Outbox, PacketTooLarge, ProblemInformation, Terms};
 
 /// Bytes of the longest reason string; a longer one is cut.
 const LONGEST: usize = 512;
@@ -57,16 +57,12 @@ pub(super) fn refused_filters(subscribe: &Subscribe<'_>, reasons: &[ReasonCode])
 
 /// Appends an answer as large as the client takes it: whole, without its properties, or not at all
 /// `[MQTT-3.1.2-24]`.
-pub(super) fn append(packet: &Packet<'_>, terms: &Terms, frames: &mut Vec<u8>) {
-    let start = frames.len();
-    let is_too_large = |frames: &Vec<u8>| frames.len() - start > terms.maximum_packet_size as usize;
-    packet.encode(terms.version, frames);
-    if is_too_large(frames) {
-        frames.truncate(start);
-        without_properties(packet.clone()).encode(terms.version, frames);
-    }
-    if is_too_large(frames) {
-        frames.truncate(start);
+pub(super) fn append(packet: &Packet<'_>, terms: &Terms, outbox: &mut Outbox) {
+    let Terms { version, maximum_packet_size, .. } = *terms;
+    if let Err(PacketTooLarge) = outbox.append_within(packet, version, maximum_packet_size) {
+        let bare = without_properties(packet.clone());
+        // Whoever takes not even this much gets no answer.
+        let _ = outbox.append_within(&bare, version, maximum_packet_size);
     }
 }
 

@@ -11,6 +11,7 @@
 //! and dropped when it leaves.
 
 mod aliases;
+mod drops;
 mod expiry;
 mod incoming;
 mod message;
@@ -22,10 +23,11 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
+pub use drops::Drops;
 pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
-pub use outbox::Outbox;
-pub use outgoing::{Acknowledged, Bounds, QueueFullPolicy};
+pub use outbox::{Appended, Outbox, PacketTooLarge};
+pub use outgoing::{Acknowledged, Bounds, Load, QueueFullPolicy};
 pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

@@ -83,6 +83,25 @@ pub(super) enum Queued {
     Refused,
 }
 
+/// How much a session holds for its client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Messages in the queue.
+    pub queued: usize,
+    /// Their bytes.
+    pub queued_bytes: usize,
+    /// Messages out of the queue because a right is gone: they come back with it.
+    pub withheld: usize,
+    /// Their bytes.
+    pub withheld_bytes: usize,
+    /// Messages in flight.
+    pub inflight: usize,
+    /// Their bytes, as far as they are not done but for their last acknowledgements.
+    pub inflight_bytes: usize,
+    /// Messages in flight since an earlier connection and not repeated because a right is gone.
+    pub held: usize,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     queue: VecDeque<Waiting>,
@@ -129,6 +148,18 @@ impl Outgoing {
         });
         for waiting in self.queue.iter_mut().chain(&mut self.withheld).chain(inflight) {
             waiting.epoch = Epoch::NEVER;
+        }
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load {
+            queued: self.queue.len(),
+            queued_bytes: self.queued_bytes,
+            withheld: self.withheld.len(),
+            withheld_bytes: self.withheld_bytes,
+            inflight: self.inflight.len(),
+            inflight_bytes: self.inflight_bytes,
+            held: self.held.len(),
         }
     }
 

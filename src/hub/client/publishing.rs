@@ -13,6 +13,7 @@ use std::time::Duration;
 impl Client {
     pub(super) fn publish(&mut self, publish: &Publish<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         METRICS.messages_received.increment();
+        METRICS.payload_bytes_received.add(publish.payload.len() as u64);
         // The alias table lends the topic while the rest of the client is used.
         let mut aliases = std::mem::take(&mut self.aliases);
         let result = match resolve(&mut aliases, self.hub.mqtt().topic_alias_maximum, publish) {
