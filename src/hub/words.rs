@@ -7,7 +7,7 @@
 use crate::protocol::{
     ConnAck, Disconnect, Packet, Properties, PropertiesBuf, Property, QoS, ReasonCode, Subscribe, TopicName, Version,
 };
-use crate::session::{Outbox, ProblemInformation, Terms, TooLarge};
+use crate::session::{Outbox, PacketTooLarge, ProblemInformation, Terms};
 
 /// Bytes of the longest reason string; a longer one is cut.
 const LONGEST: usize = 512;
@@ -58,10 +58,11 @@ pub(super) fn refused_filters(subscribe: &Subscribe<'_>, reasons: &[ReasonCode])
 /// Appends an answer as large as the client takes it: whole, without its properties, or not at all
 /// `[MQTT-3.1.2-24]`.
 pub(super) fn append(packet: &Packet<'_>, terms: &Terms, outbox: &mut Outbox) {
-    if let Err(TooLarge) = outbox.append_within(packet, terms.version, terms.maximum_packet_size) {
+    let Terms { version, maximum_packet_size, .. } = *terms;
+    if let Err(PacketTooLarge) = outbox.append_within(packet, version, maximum_packet_size) {
         let bare = without_properties(packet.clone());
-        // An answer that is still too large has no form that the client takes.
-        let _ = outbox.append_within(&bare, terms.version, terms.maximum_packet_size);
+        // Whoever takes not even this much gets no answer.
+        let _ = outbox.append_within(&bare, version, maximum_packet_size);
     }
 }
 

@@ -36,9 +36,9 @@ pub struct Appended {
     pub payload_bytes: usize,
 }
 
-/// A packet beyond what its client takes.
+/// A packet beyond the maximum packet size of its receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLarge;
+pub struct PacketTooLarge;
 
 impl Outbox {
     /// An empty outbox of `limit` bytes.
@@ -102,21 +102,21 @@ impl Outbox {
 
     /// Appends a control packet for a client of `version`.
     pub fn append(&mut self, packet: &Packet<'_>, version: Version) {
-        packet.encode(version, self.frames());
-        self.appended.packets += 1;
+        // Nothing is beyond this maximum.
+        let _ = self.append_within(packet, version, u32::MAX);
     }
 
-    /// The same for a client that takes packets of up to `maximum` bytes.
+    /// The same, unless the packet is larger than the `maximum` that the client takes `[MQTT-3.1.2-24]`.
     ///
     /// # Errors
-    /// [`TooLarge`] for a larger one, which is not appended `[MQTT-3.1.2-24]`.
-    pub fn append_within(&mut self, packet: &Packet<'_>, version: Version, maximum: u32) -> Result<(), TooLarge> {
+    /// Nothing was appended.
+    pub fn append_within(&mut self, packet: &Packet<'_>, version: Version, maximum: u32) -> Result<(), PacketTooLarge> {
         let frames = self.frames();
         let start = frames.len();
         packet.encode(version, frames);
         if frames.len() - start > maximum as usize {
             frames.truncate(start);
-            return Err(TooLarge);
+            return Err(PacketTooLarge);
         }
         self.appended.packets += 1;
         Ok(())

@@ -43,7 +43,6 @@ fn what_was_refused_is_named_to_a_client_that_does_not_mind() {
     }
 }
 
-/// 5.0 `[MQTT-3.1.2-29]`
 #[test]
 fn a_client_that_wants_no_problem_information_gets_no_reason_string() {
     let scene = Scene::of(Version::V5);
@@ -53,7 +52,6 @@ fn a_client_that_wants_no_problem_information_gets_no_reason_string() {
     assert_eq!(packets[2].codes(scene.version), [0, 0x87]);
 }
 
-/// 5.0 `[MQTT-3.4.2-2]` `[MQTT-3.5.2-2]` `[MQTT-3.9.2-1]` `[MQTT-3.14.2-3]` `[MQTT-3.1.2-24]`
 #[test]
 fn a_reason_string_never_makes_a_packet_larger_than_the_client_takes() {
     let scene = Scene::of(Version::V5);
@@ -61,7 +59,6 @@ fn a_reason_string_never_makes_a_packet_larger_than_the_client_takes() {
     assert!(packets.iter().all(|packet| packet.body.len() <= 28 && reason(packet).is_none()), "{packets:?}");
 }
 
-/// 5.0 `[MQTT-3.2.2-19]`
 #[test]
 fn a_refused_connect_says_why_where_that_fits() {
     let scene = Scene::of(Version::V5);
