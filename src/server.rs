@@ -34,6 +34,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Ready {
     /// The addresses of MQTT over TLS, with the ports the system chose.
     pub mqtts: Vec<SocketAddr>,
+    /// Those of MQTT over WebSocket over TLS.
+    pub wss: Vec<SocketAddr>,
 }
 
 /// Why a broker does not run.
@@ -83,7 +85,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
     let hub = Hub::new(Arc::clone(&policy), settings.mqtt.clone(), settings.limits.clone());
     runtime.block_on(async {
         let bound = listeners::bind(&settings, &tls)?;
-        let addresses = listeners::addresses(&bound)?;
+        let addresses = bound.addresses()?;
         let service = Service::new(Arc::clone(&hub));
         let live = LiveHub::new(Arc::clone(&service), addresses.clone());
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
@@ -106,9 +108,10 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         tokio::spawn(end_rules(authority, stopped));
 
         let signals = Signals::new()?;
-        let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        tracing::info!(mqtts = list, version = env!("CARGO_PKG_VERSION"), "listening");
-        ready(&Ready { mqtts: addresses });
+        let list = |list: &[SocketAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let wss = Some(list(&addresses.wss)).filter(|wss| !wss.is_empty());
+        tracing::info!(mqtts = list(&addresses.mqtts), wss, version = env!("CARGO_PKG_VERSION"), "listening");
+        ready(&addresses);
         signals.wait_for_stop().await;
 
         // The receiver lives as long as the tasks that watch it.

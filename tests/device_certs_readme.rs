@@ -96,18 +96,18 @@ impl Place {
         self.dir.path().join(name)
     }
 
-    fn run(&self, stage: Stage, port: u16) {
+    fn run(&self, stage: Stage, ports: Ports) {
         let chosen: Vec<Block> = blocks().into_iter().filter(|block| block.stage == stage).collect();
         assert!(!chosen.is_empty());
         for block in chosen {
-            self.run_block(&block, port);
+            self.run_block(&block, ports);
         }
     }
 
-    fn run_block(&self, block: &Block, port: u16) {
+    fn run_block(&self, block: &Block, ports: Ports) {
         let path = std::env::var("PATH").unwrap();
         let output = Command::new("sh")
-            .args(["-euc", &block.text.replace("8883", &port.to_string())])
+            .args(["-euc", &ports.put_into(&block.text)])
             .current_dir(self.dir.path())
             .env("PATH", format!("{}:{path}", self.programs.path().display()))
             .stdin(Stdio::null())
@@ -133,13 +133,33 @@ impl Place {
 /// The broker, ended with its value.
 struct Broker {
     process: Child,
-    port: u16,
+    ports: Ports,
+}
+
+/// Where MQTT is served, bare and over WebSocket.
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    mqtts: u16,
+    wss: u16,
+}
+
+impl Ports {
+    /// The ones of the page.
+    const USUAL: Self = Self { mqtts: 8883, wss: 8884 };
+
+    fn put_into(self, text: &str) -> String {
+        let Self { mqtts, wss } = self;
+        // A chosen port may contain the digits of the other.
+        let pieces: Vec<String> = text.split("8884").map(|piece| piece.replace("8883", &mqtts.to_string())).collect();
+        pieces.join(&wss.to_string())
+    }
 }
 
 impl Broker {
     /// Starts it with the settings of the page, on a port of its own choice, and waits until it says which.
     fn start(dir: &Path) -> Self {
         let settings = fenced("toml").remove(0).2.replace("0.0.0.0:8883", "127.0.0.1:0");
+        let settings = settings.replace("0.0.0.0:8884", "127.0.0.1:0");
         fs::create_dir(dir.join("config")).unwrap();
         fs::write(dir.join("config/certmq.toml"), settings).unwrap();
         let log = dir.join("serve.log");
@@ -150,14 +170,18 @@ impl Broker {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Some(port) = listening_port(&line) else {
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut lines = [String::new(), String::new()];
+        for line in &mut lines {
+            stdout.read_line(line).unwrap();
+        }
+        let [mqtts, wss] = &lines;
+        let (Some(mqtts), Some(wss)) = (listening_port("mqtts", mqtts), listening_port("wss", wss)) else {
             let _ = process.kill();
             let _ = process.wait();
-            panic!("the broker did not start: {line:?}\n{}", fs::read_to_string(log).unwrap());
+            panic!("the broker did not start: {lines:?}\n{}", fs::read_to_string(log).unwrap());
         };
-        Self { process, port }
+        Self { process, ports: Ports { mqtts, wss } }
     }
 }
 
@@ -169,14 +193,14 @@ impl Drop for Broker {
 }
 
 /// `serving mqtts on 127.0.0.1:40123`
-fn listening_port(line: &str) -> Option<u16> {
-    line.trim_end().strip_prefix("serving mqtts on ")?.rsplit(':').next()?.parse().ok()
+fn listening_port(name: &str, line: &str) -> Option<u16> {
+    line.trim_end().strip_prefix(&format!("serving {name} on "))?.rsplit(':').next()?.parse().ok()
 }
 
 #[test]
 fn every_recipe_makes_what_it_says() {
     let place = Place::new();
-    place.run(Stage::Files, 8883);
+    place.run(Stage::Files, Ports::USUAL);
     for name in ["device-certs/ca.crl", "device-certs/device-003.crt", "device-certs/by-hand/device-103.crt"] {
         assert!(place.path(name).is_file(), "{name}");
     }
@@ -189,9 +213,9 @@ fn every_recipe_makes_what_it_says() {
 #[test]
 fn every_connection_ends_as_the_page_says() {
     let place = Place::new();
-    place.run(Stage::Files, 8883);
+    place.run(Stage::Files, Ports::USUAL);
     let broker = Broker::start(place.dir.path());
-    place.run(Stage::Broker, broker.port);
+    place.run(Stage::Broker, broker.ports);
 }
 
 #[test]

@@ -17,6 +17,8 @@ const TEST_RUN: &str = "./tests/run";
 
 /// The port of the README; the test takes a free one.
 const PORT: &str = "8883";
+const FREE_PORTS: [(&str, &str); 2] =
+    [("CERTMQ__LISTENERS__MQTTS", "127.0.0.1:0"), ("CERTMQ__LISTENERS__WSS", "127.0.0.1:0")];
 
 #[test]
 fn every_command_works() {
@@ -49,7 +51,7 @@ fn runs(line: &str, folder: &Path, port: &str) {
     let output = Command::new("sh")
         .args(["-c", &line.replace(PORT, port)])
         .current_dir(folder)
-        .env("CERTMQ__LISTENERS__MQTTS", "127.0.0.1:0")
+        .envs(FREE_PORTS)
         .output()
         .expect("a shell");
     assert_eq!(output.status.code(), promised, "{line}\n{}", said(&output));
@@ -60,7 +62,7 @@ fn runs(line: &str, folder: &Path, port: &str) {
 #[track_caller]
 fn serves(line: &str, folder: &Path) {
     let mut command = Command::new("sh");
-    command.args(["-c", &format!("exec {line}")]).current_dir(folder).env("CERTMQ__LISTENERS__MQTTS", "127.0.0.1:0");
+    command.args(["-c", &format!("exec {line}")]).current_dir(folder).envs(FREE_PORTS);
     assert_eq!(Broker::start(&mut command).terminate().code(), Some(0), "{line}");
 }
 

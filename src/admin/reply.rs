@@ -65,6 +65,9 @@ pub struct BrokerView {
     pub uptime_seconds: u64,
     /// The addresses it serves MQTT over TLS on.
     pub mqtts: Vec<String>,
+    /// Where it serves MQTT over WebSocket over TLS.
+    #[serde(default)]
+    pub wss: Vec<String>,
     /// Every metric by name.
     pub metrics: BTreeMap<String, u64>,
 }

@@ -3,7 +3,7 @@
 use super::ca::now;
 use super::{Context, Exit, Failure, Outcome, after_help, backend, output};
 use crate::admin::{Client, PolicyAuthority, Reply, Request, preflight};
-use crate::config::Settings;
+use crate::config::{Settings, WebSocketSettings};
 use crate::policy::{Effect, GroupRecord, Rule};
 use crate::store::policy_store::{self, PolicyStore};
 use output::Table;
@@ -27,6 +27,8 @@ struct Document {
     config: Option<String>,
     mqtts: Vec<String>,
     alpn: Vec<String>,
+    /// MQTT over WebSocket; none: closed.
+    wss: Option<WebSocket>,
     minimum_version: String,
     trust: Vec<Trust>,
     subject: String,
@@ -37,6 +39,13 @@ struct Document {
     notices: Vec<String>,
     /// What keeps the broker from starting.
     faults: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct WebSocket {
+    bind: Vec<String>,
+    alpn: Vec<String>,
+    origins: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,6 +85,7 @@ impl Document {
             config: context.settings_file().map(|path| path.display().to_string()),
             mqtts: settings.listeners.mqtts.bind.iter().map(ToString::to_string).collect(),
             alpn: settings.listeners.mqtts.alpn.clone(),
+            wss: settings.listeners.wss.as_ref().map(WebSocket::of),
             minimum_version: word(&settings.tls.minimum_version),
             trust: blocks
                 .map(|block| Trust { name: block.name.clone(), ca: paths(&block.ca), crl: paths(&block.crl) })
@@ -87,6 +97,25 @@ impl Document {
             notices: Vec::new(),
             faults: Vec::new(),
         }
+    }
+}
+
+impl WebSocket {
+    fn of(settings: &WebSocketSettings) -> Self {
+        Self {
+            bind: settings.bind.iter().map(ToString::to_string).collect(),
+            alpn: settings.alpn.clone(),
+            origins: settings.origins.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let pages = if self.origins.is_empty() {
+            "pages of its own origin".to_owned()
+        } else {
+            format!("pages of its own origin, {}", self.origins.join(", "))
+        };
+        format!("{} (ALPN {}), {pages}", self.bind.join(", "), self.alpn.join(", "))
     }
 }
 
@@ -177,6 +206,7 @@ fn text(document: &Document) -> String {
     let mut table = Table::default();
     table.row(&["settings", document.config.as_deref().unwrap_or("defaults, environment and flags")]);
     table.row(&["mqtts", &format!("{} (ALPN {})", document.mqtts.join(", "), document.alpn.join(", "))]);
+    table.row(&["wss", &document.wss.as_ref().map_or("closed".to_owned(), WebSocket::text)]);
     table.row(&["tls", &format!("{} or later, client certificate required", document.minimum_version)]);
     for trust in &document.trust {
         let crl = if trust.crl.is_empty() { "no CRL: nothing can be revoked".to_owned() } else { trust.crl.join(", ") };

@@ -5,7 +5,7 @@ mod lines;
 mod provision;
 
 use super::{Context, Exit, Failure, Outcome, after_help, backend, output, serve};
-use crate::config::Settings;
+use crate::config::{Listeners, Settings, WebSocketSettings};
 use credentials::Credentials;
 use lines::Lines;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = after_help(
     &[
         ("certmq quickstart", "then paste the printed lines into another terminal"),
-        ("CERTMQ__LISTENERS__MQTTS=127.0.0.1:18883 certmq quickstart", "on another port"),
+        ("CERTMQ__LISTENERS__MQTTS=127.0.0.1:18883 certmq quickstart", "on other ports: WebSocket takes the one above"),
         ("CERTMQ__STORAGE__PATH=/tmp/certmq certmq quickstart", "with its store elsewhere"),
     ],
     serve::CODES,
@@ -31,14 +31,16 @@ const ADDRESS: &str = "127.0.0.1:8883";
 
 impl Arguments {
     pub(super) fn run(self, context: &Context) -> Outcome {
-        let settings = context.preset_settings(vec![("listeners.mqtts", ADDRESS.to_owned())])?;
+        let mut settings = context.preset_settings(vec![("listeners.mqtts", ADDRESS.to_owned())])?;
+        open_websocket(&mut settings.listeners);
         judge_free(&settings)?;
         let credentials = Credentials::prepare(Path::new(CERTIFICATES), &settings)?;
         provision::provision(&settings, &credentials)?;
         judge_clients();
         let (storage, output) = (Storage::of(&settings)?, context.output);
         serve::serve(settings, |ready| {
-            let lines = Lines::new(&credentials, &storage, client_address(&ready.mqtts));
+            let (mqtts, wss) = (client_address(&ready.mqtts), client_address(&ready.wss));
+            let lines = Lines::new(&credentials, &storage, mqtts, wss);
             // A reader of stdout that went away is no reason to stop serving.
             let _ = output.write(&lines, Lines::text);
         })
@@ -87,12 +89,23 @@ fn judge_clients() {
     }
 }
 
+/// MQTT over WebSocket on the port above that of MQTT, unless the settings say where: so that moving the one moves the
+/// other, and port 0 lets the system choose both.
+fn open_websocket(listeners: &mut Listeners) {
+    let above = |address: &SocketAddr| match address.port() {
+        0 => *address,
+        port => SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(0)),
+    };
+    let bind = listeners.mqtts.bind.iter().map(above).collect();
+    listeners.wss.get_or_insert(WebSocketSettings { bind, ..WebSocketSettings::default() });
+}
+
 /// What a client on this machine connects to.
 fn client_address(listening: &[SocketAddr]) -> (String, u16) {
     match listening.first() {
         Some(address) if address.ip().is_unspecified() => ("localhost".to_owned(), address.port()),
         Some(address) => (address.ip().to_string(), address.port()),
-        None => ("localhost".to_owned(), 8883),
+        None => ("localhost".to_owned(), 0),
     }
 }
 

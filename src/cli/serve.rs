@@ -5,6 +5,7 @@ use crate::config::{LogFormat, Settings};
 use crate::server::{self, ErrorKind, Ready, ServerError};
 use crate::telemetry::log;
 use serde::Serialize;
+use std::net::SocketAddr;
 
 /// Run the broker in the foreground; SIGTERM ends it in order
 #[derive(Debug, clap::Args)]
@@ -34,16 +35,25 @@ pub(super) const CODES: &[Exit] = &[
 #[derive(Serialize)]
 struct Document {
     mqtts: Vec<String>,
+    wss: Vec<String>,
 }
 
 impl Arguments {
     pub(super) fn run(self, context: &Context) -> Outcome {
         serve(context.settings()?, |ready| {
-            let document = Document { mqtts: ready.mqtts.iter().map(ToString::to_string).collect() };
+            let list = |list: &[SocketAddr]| list.iter().map(ToString::to_string).collect();
+            let document = Document { mqtts: list(&ready.mqtts), wss: list(&ready.wss) };
             // A reader of stdout that went away is no reason to stop serving.
-            let _ =
-                context.output.write(&document, |document| format!("serving mqtts on {}\n", document.mqtts.join(", ")));
+            let _ = context.output.write(&document, Document::text);
         })
+    }
+}
+
+impl Document {
+    fn text(&self) -> String {
+        let listeners = [("mqtts", &self.mqtts), ("wss", &self.wss)];
+        let open = listeners.into_iter().filter(|(_, addresses)| !addresses.is_empty());
+        open.map(|(name, addresses)| format!("serving {name} on {}\n", addresses.join(", "))).collect()
     }
 }
 

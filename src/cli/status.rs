@@ -35,6 +35,9 @@ fn text(status: &StatusView) -> String {
             table.row(&["broker", &format!("running, version {}, process {}", broker.version, broker.pid)]);
             table.row(&["uptime", &format!("{} s", broker.uptime_seconds)]);
             table.row(&["mqtts", &broker.mqtts.join(", ")]);
+            if !broker.wss.is_empty() {
+                table.row(&["wss", &broker.wss.join(", ")]);
+            }
         }
         None => table.row(&["broker", "not running"]),
     }

@@ -1,5 +1,6 @@
 //! Every key of the settings and its kind: the one table that reading, suggestions and tests share.
 
+use super::Origin;
 use super::units::{format_duration, format_size, parse_duration, parse_size};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,6 +24,10 @@ pub(super) enum Kind {
     Text,
     /// Names.
     Texts,
+    /// Names of HTTP/1.1 in ALPN.
+    HttpNames,
+    /// Where web pages come from.
+    Origins,
     /// IP address and port.
     Addresses,
     /// `true` or `false`.
@@ -53,6 +58,8 @@ const DAY: u64 = 86_400 * SECOND;
 const RECORD: Kind = Kind::Size(KIB, 16 * KIB);
 /// A deadline: shorter ones cut honest peers on slow links, longer ones protect nobody.
 const DEADLINE: Kind = Kind::Span(100, 3_600 * SECOND);
+/// A client that chose one of them would not speak HTTP/1.1.
+const OTHER_HTTP: [&str; 2] = ["h2", "h3"];
 const COUNT: Kind = Kind::Integer(1, u32::MAX as i64);
 
 /// The table. Order: as the shipped file has them.
@@ -61,6 +68,11 @@ pub(super) const KEYS: &[Key] = &[
     key("listeners.mqtts.bind", Kind::Addresses),
     key("listeners.mqtts.alpn", Kind::Texts),
     key("listeners.mqtts.max_record", RECORD),
+    key("listeners.wss", Kind::Listener),
+    key("listeners.wss.bind", Kind::Addresses),
+    key("listeners.wss.origins", Kind::Origins),
+    key("listeners.wss.alpn", Kind::HttpNames),
+    key("listeners.wss.max_record", RECORD),
     key("tls.certificate", Kind::Path),
     key("tls.private_key", Kind::Path),
     key("tls.client_ca", Kind::Paths),
@@ -140,7 +152,9 @@ impl Kind {
     pub(super) fn judge(self, text: &str) -> Result<(), String> {
         match self {
             Self::Path | Self::Paths if text.is_empty() => Err("an empty path names nothing".to_owned()),
-            Self::Text | Self::Texts if text.is_empty() => Err("an empty name names nothing".to_owned()),
+            Self::Text | Self::Texts | Self::HttpNames if text.is_empty() => {
+                Err("an empty name names nothing".to_owned())
+            }
             Self::Size(least, most) => within(parse_size(text)?, least, most, format_size),
             Self::Span(least, most) => {
                 let millis = u64::try_from(parse_duration(text)?.as_millis()).unwrap_or(u64::MAX);
@@ -151,6 +165,10 @@ impl Kind {
                 Ok(_) => Ok(()),
                 Err(_) => Err(address_fault(text)),
             },
+            Self::Origins => text.parse::<Origin>().map(drop),
+            Self::HttpNames if OTHER_HTTP.contains(&text) => {
+                Err(format!("{text:?} is another protocol: a WebSocket is opened with HTTP/1.1, \"http/1.1\""))
+            }
             Self::LogLevel => crate::telemetry::log::judge_level(text),
             _ => Ok(()),
         }
@@ -171,6 +189,8 @@ impl Kind {
             Self::Paths => "a list of paths, as in [\"ca.crt\"]",
             Self::Text => "a text in quotes",
             Self::Texts => "a list of texts, as in [\"mqtt\"]",
+            Self::HttpNames => "a list of texts, as in [\"http/1.1\"]",
+            Self::Origins => "a list of origins, as in [\"https://app.example\"]",
             Self::Addresses => "a list of addresses, as in [\"0.0.0.0:8883\"]",
             Self::Boolean => "true or false, without quotes",
             Self::Integer(..) => "a whole number, without quotes",

@@ -4,12 +4,13 @@
 //! keys.rs     every key and its kind: the one table that reading, suggestions and tests share
 //! strict.rs   TOML text -> checked values, each fault with file, line and key
 //! load.rs     built-in default < file < environment < flags -> Settings
-//! settings.rs limits.rs mqtt.rs tls.rs   the sections as types
+//! settings.rs limits.rs mqtt.rs tls.rs   the sections as types; origin.rs where a web page comes from
 //! ```
 
 pub mod limits;
 pub mod mqtt;
 pub mod nearest;
+pub mod origin;
 pub mod settings;
 pub mod tls;
 pub mod units;
@@ -22,9 +23,10 @@ pub use limits::Limits;
 pub use load::{SettingsError, Sources, load};
 pub use mqtt::MqttSettings;
 pub use nearest::nearest;
+pub use origin::Origin;
 pub use settings::{
     ClientIds, IdentitySettings, ListenerSettings, Listeners, LogFormat, LogSettings, PolicySection, Settings,
-    StorageSettings,
+    StorageSettings, WebSocketSettings,
 };
 pub use strict::Fault;
 pub use tls::{TlsSettings, TrustBlockSettings};

@@ -1,6 +1,6 @@
 //! [`Settings`]: the whole settings file as types.
 
-use super::{Limits, MqttSettings, TlsSettings, units};
+use super::{Limits, MqttSettings, Origin, TlsSettings, units};
 use crate::policy::{PolicySettings, SubjectSelector};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -37,6 +37,9 @@ pub struct Settings {
 pub struct Listeners {
     /// MQTT over TLS.
     pub mqtts: ListenerSettings,
+    /// MQTT over WebSocket over TLS; `None`: closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wss: Option<WebSocketSettings>,
 }
 
 /// One listener: in the file an address, or a table.
@@ -49,6 +52,21 @@ pub struct ListenerSettings {
     /// others is refused.
     pub alpn: Vec<String>,
     /// Bytes of the longest TLS record sent, 1 KiB to 16 KiB; `None`: as `tls.max_record` says.
+    #[serde(with = "units::optional_bytes", skip_serializing_if = "Option::is_none")]
+    pub max_record: Option<usize>,
+}
+
+/// `listeners.wss`: in the file an address, or a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocketSettings {
+    /// As [`ListenerSettings::bind`].
+    pub bind: Vec<SocketAddr>,
+    /// Pages of these origins may connect from a browser, beside those of the listener's own origin.
+    pub origins: Vec<Origin>,
+    /// As [`ListenerSettings::alpn`]; what is spoken is HTTP/1.1, whatever name it has here.
+    pub alpn: Vec<String>,
+    /// As [`ListenerSettings::max_record`].
     #[serde(with = "units::optional_bytes", skip_serializing_if = "Option::is_none")]
     pub max_record: Option<usize>,
 }
@@ -138,6 +156,13 @@ impl ListenerSettings {
     }
 }
 
+impl WebSocketSettings {
+    /// Bytes of the longest TLS record this listener sends.
+    pub fn max_record(&self, tls: &TlsSettings) -> usize {
+        self.max_record.unwrap_or(tls.max_record)
+    }
+}
+
 impl StorageSettings {
     /// The path of the admin socket.
     pub fn admin_socket(&self) -> PathBuf {
@@ -148,6 +173,17 @@ impl StorageSettings {
 impl Default for ListenerSettings {
     fn default() -> Self {
         Self { bind: vec![SocketAddr::from(([0, 0, 0, 0], 8883))], alpn: vec!["mqtt".to_owned()], max_record: None }
+    }
+}
+
+impl Default for WebSocketSettings {
+    fn default() -> Self {
+        Self {
+            bind: vec![SocketAddr::from(([0, 0, 0, 0], 8884))],
+            origins: Vec::new(),
+            alpn: vec!["http/1.1".to_owned()],
+            max_record: None,
+        }
     }
 }
 

@@ -133,7 +133,7 @@ impl Reader<'_> {
             (Kind::Integer(..), DeValue::Integer(number)) => {
                 self.number(kind, path, at, number.as_str(), number.radix())
             }
-            (Kind::Paths | Kind::Texts | Kind::Addresses, DeValue::Array(items)) => {
+            (Kind::Paths | Kind::Texts | Kind::HttpNames | Kind::Origins | Kind::Addresses, DeValue::Array(items)) => {
                 if items.is_empty() && kind == Kind::Addresses {
                     self.fault(at.clone(), path, "is empty: name at least one address".to_owned());
                 }
@@ -196,7 +196,14 @@ impl Reader<'_> {
         let plain = match kind {
             Kind::Listener => !value.trim_start().starts_with(['{', '[', '"']),
             Kind::Path | Kind::Text | Kind::Size(..) | Kind::Span(..) | Kind::Choice(_) | Kind::LogLevel => true,
-            Kind::Paths | Kind::Texts | Kind::Addresses | Kind::Blocks | Kind::Boolean | Kind::Integer(..) => false,
+            Kind::Paths
+            | Kind::Texts
+            | Kind::HttpNames
+            | Kind::Origins
+            | Kind::Addresses
+            | Kind::Blocks
+            | Kind::Boolean
+            | Kind::Integer(..) => false,
         };
         if plain {
             let text = Spanned::new(0..0, DeValue::String(value.into()));

@@ -4,7 +4,7 @@ use super::LINGER;
 use super::handshake::Established;
 use super::listener::Service;
 use super::reading::{Backlog, Consumed, Received};
-use super::stream::GuardedStream;
+use super::transport::Transport;
 use super::writing::Batch;
 use crate::hub::{Client, Closed, ConnectRefused, Outbound, Peer, Wakes};
 use crate::protocol::{
@@ -20,10 +20,9 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
-use tokio_rustls::server::TlsStream;
 
 /// Packets served before other connections of the worker get their turn.
 const PACKETS_PER_POLL: usize = 64;
@@ -38,8 +37,8 @@ const BATCHES_PER_POLL: usize = 16;
 const CONNECT_BYTES: u32 = 24 * 1024;
 
 /// One connection from the end of its handshake to its close.
-pub(super) struct Connection {
-    stream: TlsStream<GuardedStream>,
+pub(super) struct Connection<S> {
+    stream: S,
     service: Arc<Service>,
     address: SocketAddr,
     outbound: Arc<Outbound>,
@@ -89,10 +88,10 @@ enum End {
     Io(#[from] io::Error),
 }
 
-impl Connection {
-    pub(super) fn new(established: Established, service: Arc<Service>) -> Self {
-        let Established { stream, client, address, permit, unauthenticated } = established;
-        let deadline = Box::pin(tokio::time::sleep(service.limits().connect_timeout));
+impl<S: Transport> Connection<S> {
+    pub(super) fn new(established: Established<S>, service: Arc<Service>) -> Self {
+        let Established { stream, client, address, deadline, permit, unauthenticated } = established;
+        let deadline = Box::pin(tokio::time::sleep_until(deadline));
         let expecting = Expecting { client, deadline, _unauthenticated: unauthenticated };
         Self {
             outbound: Outbound::towards(Some(address), service.limits().outbound_bytes, service.now()),
@@ -203,7 +202,7 @@ impl Connection {
     /// A socket that takes nothing for too long is given up; one that takes little is not.
     fn watch_stall(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let timeout = self.service.limits().write_timeout;
-        let sent = self.stream.get_ref().0.sent();
+        let sent = self.stream.sent();
         if self.stalled.as_ref().is_none_or(|stall| stall.sent != sent) {
             self.stalled = Some(Stall { timer: Box::pin(tokio::time::sleep(timeout)), sent });
         }
@@ -219,7 +218,7 @@ impl Connection {
         if deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        // close_notify, then the end of our half of the TCP connection.
+        // The goodbyes of WebSocket and TLS, then the end of our half of the TCP connection.
         if Pin::new(&mut self.stream).poll_shutdown(cx).is_pending() {
             return Poll::Pending;
         }
@@ -263,7 +262,7 @@ enum Written {
     Blocked,
 }
 
-impl Future for Connection {
+impl<S: Transport> Future for Connection<S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -9,19 +9,30 @@ use crate::tls::{CertificateRefusal, Handshake, HandshakeFailure, VerifiedClient
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// A connection whose client has proved who it is.
-pub(super) struct Established {
-    pub(super) stream: TlsStream<GuardedStream>,
+pub(super) struct Established<S = TlsStream<GuardedStream>> {
+    pub(super) stream: S,
     pub(super) client: Arc<VerifiedClient>,
     pub(super) address: SocketAddr,
+    /// When the whole CONNECT must have come, whatever carries it.
+    pub(super) deadline: Instant,
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) unauthenticated: OwnedSemaphorePermit,
+}
+
+impl<S> Established<S> {
+    /// The same client with another layer around the stream.
+    pub(super) fn map<T>(self, layer: impl FnOnce(S) -> T) -> Established<T> {
+        let Self { stream, client, address, deadline, permit, unauthenticated } = self;
+        Established { stream: layer(stream), client, address, deadline, permit, unauthenticated }
+    }
 }
 
 /// Runs the handshake; a failure is logged with its cause and remedy.
@@ -57,14 +68,15 @@ pub(super) async fn run(
             stream.get_mut().0.lift();
             // No client means that the verifier was not asked: nothing to trust.
             let client = handshake.client()?;
-            Some(Established { stream, client, address, permit, unauthenticated })
+            let deadline = Instant::now() + service.limits().connect_timeout;
+            Some(Established { stream, client, address, deadline, permit, unauthenticated })
         }
     }
 }
 
-/// Lets the peer read the alert: closing a socket with unread bytes in it resets the connection, and a reset can
-/// overtake what was sent before. The byte limit still holds.
-async fn linger(mut stream: GuardedStream) {
+/// Lets the peer read the last word: closing a socket with unread bytes in it resets the connection, and a reset can
+/// overtake what was sent before. The byte limit of a handshake that failed still holds.
+pub(super) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let goodbye = async {
         stream.shutdown().await?;
         let mut scratch = [0; 1024];

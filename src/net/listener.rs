@@ -1,8 +1,10 @@
 //! The accept loop: takes a permit, accepts, spawns at once.
 
 use super::connection::Connection;
-use super::handshake;
-use crate::config::Limits;
+use super::handshake::{self, Established};
+use super::transport::Transport;
+use super::websocket;
+use crate::config::{Limits, Origin};
 use crate::hub::Hub;
 use crate::session::Moment;
 use crate::telemetry::metrics::METRICS;
@@ -28,10 +30,20 @@ pub struct Service {
     unauthenticated: Arc<Semaphore>,
 }
 
+/// What carries MQTT inside TLS.
+#[derive(Clone, Debug)]
+pub enum Framing {
+    /// Nothing: packets follow each other.
+    Plain,
+    /// WebSocket (RFC 6455), for pages of these origins, of its own, and for whoever is no browser.
+    WebSocket(Arc<[Origin]>),
+}
+
 /// A bound socket.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
+    framing: Framing,
     /// Loaded anew for each connection, so that it can be swapped whole.
     tls: ArcSwap<ServerTls>,
 }
@@ -65,18 +77,18 @@ impl Service {
 }
 
 impl Listener {
-    /// Binds `address`; clients are judged by `tls`.
+    /// Binds `address`; clients are judged by `tls` and speak MQTT in `framing`.
     ///
     /// # Errors
     /// What the system says, most often that the address is in use.
-    pub fn bind(address: SocketAddr, tls: ServerTls) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr, tls: ServerTls, framing: Framing) -> io::Result<Self> {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(4096)?;
-        Ok(Self { socket: TcpListener::from_std(socket.into())?, tls: ArcSwap::from_pointee(tls) })
+        Ok(Self { socket: TcpListener::from_std(socket.into())?, framing, tls: ArcSwap::from_pointee(tls) })
     }
 
     /// Where it listens.
@@ -118,20 +130,32 @@ impl Listener {
             tracing::debug!(%address, "cannot set socket options: {error}");
         }
         let handshake = self.tls.load().begin();
+        let framing = self.framing.clone();
         let service = Arc::clone(service);
         let alive = alive.clone();
         // The handshake's large future ends here; what stays for the life of the connection is small.
         tokio::spawn(async move {
             let established =
                 Box::pin(handshake::run(handshake, socket, address, &service, permit, unauthenticated)).await;
-            if let Some(established) = established {
-                tokio::spawn(async move {
-                    let _alive = alive;
-                    Connection::new(established, service).await;
-                });
+            match (established, framing) {
+                (None, _) => {}
+                (Some(established), Framing::Plain) => serve(established, service, alive),
+                (Some(established), Framing::WebSocket(origins)) => {
+                    if let Some(opened) = Box::pin(websocket::upgrade(established, &origins)).await {
+                        serve(opened, service, alive);
+                    }
+                }
             }
         });
     }
+}
+
+/// Spawns the small task that a connection is from here on.
+fn serve<S: Transport>(established: Established<S>, service: Arc<Service>, alive: mpsc::Sender<()>) {
+    tokio::spawn(async move {
+        let _alive = alive;
+        Connection::new(established, service).await;
+    });
 }
 
 /// No delay, keepalive, and a bound on unacknowledged data.

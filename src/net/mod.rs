@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Listener: permit, accept, spawn -- nothing slow
-//!   '- handshake task: TLS under a deadline and a byte limit, then hands over to
-//!        '- connection task (one small future, no .await):
+//!   '- handshake task: TLS under a deadline and a byte limit, on a WebSocket listener the upgrade; hands over to
+//!        '- connection task (one small future, no .await), the same for every transport:
 //!             read  -> worker's buffer -> decode -> hub::Client -> answers
 //!             write <- outbound: many packets a record, many records a write
 //! ```
@@ -16,9 +16,11 @@ mod handshake;
 mod listener;
 mod reading;
 mod stream;
+mod transport;
+mod websocket;
 mod writing;
 
-pub use listener::{Listener, Service};
+pub use listener::{Framing, Listener, Service};
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! From the settings to bound listeners.
 
-use super::{ErrorKind, ServerError};
-use crate::config::{Limits, Settings};
-use crate::net::Listener;
+use super::{ErrorKind, Ready, ServerError};
+use crate::config::{Limits, Listeners, Settings};
+use crate::net::{Framing, Listener};
 use crate::pki;
-use crate::tls::{ServerTls, TlsError};
+use crate::tls::{HTTP_PROTOCOL, MQTT_PROTOCOL, ServerTls, TlsError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
 use std::net::SocketAddr;
@@ -36,17 +36,53 @@ pub(super) fn tls(settings: &Settings, now: i64) -> Result<ServerTls, ServerErro
     Ok(tls)
 }
 
-/// Binds every address, or none.
-pub(super) fn bind(settings: &Settings, tls: &ServerTls) -> Result<Vec<Listener>, ServerError> {
-    let mqtts = &settings.listeners.mqtts;
-    let tls = tls.with_mqtt_alpn(&mqtts.alpn).with_max_record(mqtts.max_record(&settings.tls));
-    let bind =
-        |address: &SocketAddr| Listener::bind(*address, tls.clone()).map_err(|error| cannot_listen(*address, &error));
-    mqtts.bind.iter().map(bind).collect()
+/// Every listener of the broker.
+pub(super) struct Bound {
+    mqtts: Vec<Listener>,
+    wss: Vec<Listener>,
 }
 
-/// Where the listeners listen, with the ports that the system chose.
-pub(super) fn addresses(listeners: &[Listener]) -> Result<Vec<SocketAddr>, ServerError> {
+/// Binds every address, or none.
+pub(super) fn bind(settings: &Settings, tls: &ServerTls) -> Result<Bound, ServerError> {
+    let Listeners { mqtts, wss } = &settings.listeners;
+    let plain = tls.with_alpn(MQTT_PROTOCOL, &mqtts.alpn).with_max_record(mqtts.max_record(&settings.tls));
+    let mqtts = bind_all("listeners.mqtts", &mqtts.bind, &plain, &Framing::Plain)?;
+    let wss = wss.as_ref().map_or(Ok(Vec::new()), |wss| {
+        let tls = tls.with_alpn(HTTP_PROTOCOL, &wss.alpn).with_max_record(wss.max_record(&settings.tls));
+        bind_all("listeners.wss", &wss.bind, &tls, &Framing::WebSocket(wss.origins.as_slice().into()))
+    })?;
+    Ok(Bound { mqtts, wss })
+}
+
+fn bind_all(
+    key: &str,
+    addresses: &[SocketAddr],
+    tls: &ServerTls,
+    framing: &Framing,
+) -> Result<Vec<Listener>, ServerError> {
+    let bind = |address: &SocketAddr| {
+        Listener::bind(*address, tls.clone(), framing.clone()).map_err(|error| cannot_listen(key, *address, &error))
+    };
+    addresses.iter().map(bind).collect()
+}
+
+impl Bound {
+    /// Where they listen, with the ports that the system chose.
+    pub(super) fn addresses(&self) -> Result<Ready, ServerError> {
+        Ok(Ready { mqtts: addresses(&self.mqtts)?, wss: addresses(&self.wss)? })
+    }
+}
+
+impl IntoIterator for Bound {
+    type Item = Listener;
+    type IntoIter = std::iter::Chain<std::vec::IntoIter<Listener>, std::vec::IntoIter<Listener>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.mqtts.into_iter().chain(self.wss)
+    }
+}
+
+fn addresses(listeners: &[Listener]) -> Result<Vec<SocketAddr>, ServerError> {
     let address = |listener: &Listener| {
         listener.local_address().map_err(|error| ServerError::system(&format!("a listener has no address: {error}")))
     };
@@ -68,14 +104,14 @@ pub(super) fn raise_file_limit(limits: &Limits) {
     }
 }
 
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> ServerError {
+fn cannot_listen(key: &str, address: SocketAddr, error: &io::Error) -> ServerError {
     let remedy = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there: stop it, or set listeners.mqtts to another address",
+        io::ErrorKind::AddrInUse => format!("another program listens there: stop it, or set {key} to another address"),
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 want privileges: use a higher one, or CAP_NET_BIND_SERVICE"
+            "ports below 1024 want privileges: use a higher one, or CAP_NET_BIND_SERVICE".to_owned()
         }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address: set listeners.mqtts to one it has",
-        _ => "set listeners.mqtts to another address",
+        io::ErrorKind::AddrNotAvailable => format!("this machine has no such address: set {key} to one it has"),
+        _ => format!("set {key} to another address"),
     };
     ServerError { kind: ErrorKind::CannotListen, message: format!("cannot listen on {address}: {error}; {remedy}") }
 }

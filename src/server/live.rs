@@ -1,6 +1,6 @@
 //! What the operator's side does to the running hub.
 
-use super::unix_now;
+use super::{Ready, unix_now};
 use crate::admin::reply::BrokerView;
 use crate::admin::{Live, Running};
 use crate::hub::{Hub, Wakes};
@@ -9,19 +9,18 @@ use crate::policy::{DeviceKey, Policy};
 use crate::protocol::ReasonCode;
 use crate::session::Moment;
 use crate::telemetry::metrics::METRICS;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The hub of a running broker, as operators see it.
 #[derive(Debug)]
 pub(super) struct LiveHub {
     service: Arc<Service>,
-    mqtts: Vec<SocketAddr>,
+    addresses: Ready,
 }
 
 impl LiveHub {
-    pub(super) fn new(service: Arc<Service>, mqtts: Vec<SocketAddr>) -> Self {
-        Self { service, mqtts }
+    pub(super) fn new(service: Arc<Service>, addresses: Ready) -> Self {
+        Self { service, addresses }
     }
 
     fn hub(&self) -> &Hub {
@@ -56,7 +55,8 @@ impl Live for LiveHub {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_seconds: self.service.now().since(Moment(0)).as_secs(),
-            mqtts: self.mqtts.iter().map(ToString::to_string).collect(),
+            mqtts: self.addresses.mqtts.iter().map(ToString::to_string).collect(),
+            wss: self.addresses.wss.iter().map(ToString::to_string).collect(),
             metrics: counts.chain(metrics).collect(),
         })
     }

@@ -96,8 +96,10 @@ metrics! {
     clients_connected: Gauge,
     /// TLS handshakes that failed, client certificates refused included.
     handshakes_failed: Counter,
-    /// TLS handshakes or CONNECTs that missed their deadline.
+    /// TLS handshakes, WebSocket requests or CONNECTs that missed their deadline.
     deadlines_missed: Counter,
+    /// WebSocket requests refused because of their Origin.
+    origins_refused: Counter,
     /// CONNECTs refused by policy.
     connects_refused: Counter,
     /// Connections closed because the peer broke the protocol.

@@ -43,6 +43,9 @@ use verifier::ConnectionVerifier;
 /// What an MQTT client may ask for by ALPN unless the settings name more.
 pub const MQTT_PROTOCOL: &str = "mqtt";
 
+/// What a WebSocket client may ask for by ALPN unless the settings name more.
+pub const HTTP_PROTOCOL: &str = "http/1.1";
+
 /// Everything a listener needs to judge a client, built from the settings whole or not at all.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
@@ -133,12 +136,12 @@ impl ServerTls {
         Ok((tls, notices))
     }
 
-    /// The same for an MQTT listener that accepts these protocols by ALPN beside `mqtt`. A client that asks for none is
-    /// accepted, one that asks only for others is refused.
+    /// The same for a listener that accepts `own` and these protocols by ALPN (RFC 7301). A client that asks for none
+    /// is accepted, one that asks only for others is refused with the alert no_application_protocol.
     #[must_use]
-    pub fn with_mqtt_alpn(&self, protocols: &[String]) -> Self {
-        let mut alpn = vec![MQTT_PROTOCOL.as_bytes().to_vec()];
-        alpn.extend(protocols.iter().filter(|name| *name != MQTT_PROTOCOL).map(|name| name.as_bytes().to_vec()));
+    pub fn with_alpn(&self, own: &str, more: &[String]) -> Self {
+        let mut alpn = vec![own.as_bytes().to_vec()];
+        alpn.extend(more.iter().filter(|name| *name != own).map(|name| name.as_bytes().to_vec()));
         Self { alpn, ..self.clone() }
     }
 

@@ -100,6 +100,20 @@ fn check_says_what_would_be_served() {
 }
 
 #[test]
+fn check_says_whether_there_is_a_websocket_and_for_which_pages() {
+    let desk = Desk::new();
+    desk.ok(&["ca", "init"]);
+    desk.ok(&["cert", "issue", "server", "--server"]);
+    assert_eq!(desk.json(&["check"], 0)["wss"], json!(null));
+    assert!(desk.ok(&["check"]).contains("closed"));
+    let open =
+        ["check", "--set", "listeners.wss=127.0.0.1:8884", "--set", "listeners.wss.origins=[\"https://app.example\"]"];
+    let wanted = json!({ "bind": ["127.0.0.1:8884"], "alpn": ["http/1.1"], "origins": ["https://app.example"] });
+    assert_eq!(desk.json(&open, 0)["wss"], wanted);
+    assert!(desk.ok(&open).contains("https://app.example"));
+}
+
+#[test]
 fn check_tells_every_fault_and_the_code_of_the_first() {
     let desk = Desk::new();
     let outcome = desk.run(&["check"]).expect(78);

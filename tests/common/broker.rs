@@ -1,5 +1,6 @@
 //! The broker as people run it: its own process, its own folder, stopped by signals.
 
+use super::client::Endpoint;
 use super::{PATIENCE, eventually};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -12,7 +13,9 @@ use std::time::Instant;
 pub(crate) struct Broker {
     process: Child,
     pub(crate) log: Log,
+    /// MQTT over TLS.
     pub(crate) address: SocketAddr,
+    wss: Option<SocketAddr>,
 }
 
 impl Broker {
@@ -21,14 +24,28 @@ impl Broker {
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut process = spawn(command);
         let log = Log::follow(process.stderr.take().expect("a pipe"));
-        let address = match log.try_wait_for("mqtts=") {
-            Ok(line) => listening_address(&line),
+        let (address, wss) = match log.try_wait_for("mqtts=") {
+            Ok(line) => {
+                (listening_address("mqtts=", &line), line.contains("wss=").then(|| listening_address("wss=", &line)))
+            }
             Err(lines) => {
                 let _ = process.kill();
                 panic!("the broker did not say where it listens:\n{lines}");
             }
         };
-        Self { process, log, address }
+        Self { process, log, address, wss }
+    }
+
+    /// MQTT over WebSocket over TLS.
+    #[track_caller]
+    pub(crate) fn wss(&self) -> Endpoint {
+        Endpoint::Wss(self.wss.expect("settings with listeners.wss"))
+    }
+
+    /// Both listeners: what is true of the transport must be so on each.
+    #[track_caller]
+    pub(crate) fn endpoints(&self) -> [Endpoint; 2] {
+        [Endpoint::Mqtts(self.address), self.wss()]
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -86,9 +103,9 @@ fn spawn(command: &mut Command) -> Child {
         .unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// `… listening mqtts=127.0.0.1:40123 …`
-fn listening_address(line: &str) -> SocketAddr {
-    let after = line.split("mqtts=").nth(1).unwrap_or_default();
+/// `… listening mqtts=127.0.0.1:40123 wss=127.0.0.1:40124 …`
+fn listening_address(name: &str, line: &str) -> SocketAddr {
+    let after = line.split(name).nth(1).unwrap_or_default();
     let address: String =
         after.trim_start_matches(['"', '[']).chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
     address.parse().unwrap_or_else(|error| panic!("{error}: {address:?} in {line:?}"))

@@ -1,6 +1,7 @@
 //! A blocking client over TLS that sends the bytes it is told to and says what came back.
 
 use super::PATIENCE;
+use super::websocket::Frames;
 use super::wire::{self, Connect, Message, Packet, Version};
 use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject;
@@ -64,19 +65,56 @@ impl ResolvesClientCert for AsItIs {
     }
 }
 
+/// Where a broker listens, and what carries MQTT there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// MQTT right inside TLS.
+    Mqtts(SocketAddr),
+    /// MQTT in WebSocket frames inside TLS.
+    Wss(SocketAddr),
+}
+
+impl Endpoint {
+    pub(crate) fn address(self) -> SocketAddr {
+        match self {
+            Self::Mqtts(address) | Self::Wss(address) => address,
+        }
+    }
+}
+
+/// A bare address is that of MQTT over TLS.
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::Mqtts(address)
+    }
+}
+
 /// One connection. Every wait ends after [`PATIENCE`] with a panic that says what was awaited.
 pub(crate) struct RawClient {
     stream: StreamOwned<ClientConnection, TcpStream>,
+    /// On a WebSocket.
+    frames: Option<Frames>,
     inbox: Vec<u8>,
     pub(crate) version: Version,
     next_id: u16,
 }
 
 impl RawClient {
-    /// Shakes hands. In TLS 1.3 the server judges the client's certificate afterwards: see [`refusal`].
-    pub(crate) fn handshake(address: SocketAddr, credentials: &Credentials) -> io::Result<Self> {
+    /// Shakes hands, on a WebSocket the opening one too. In TLS 1.3 the server judges the client's certificate
+    /// afterwards: see [`refusal`].
+    pub(crate) fn handshake(endpoint: impl Into<Endpoint>, credentials: &Credentials) -> io::Result<Self> {
+        let endpoint = endpoint.into();
+        let mut client = Self::tls(endpoint.address(), credentials.config())?;
+        if let Endpoint::Wss(_) = endpoint {
+            client.frames = Some(Frames::open(&mut client.stream)?);
+        }
+        Ok(client)
+    }
+
+    /// The TLS handshake alone; what is sent goes right into it.
+    pub(crate) fn tls(address: SocketAddr, config: ClientConfig) -> io::Result<Self> {
         let name = ServerName::try_from("localhost").expect("a name");
-        let connection = ClientConnection::new(Arc::new(credentials.config()), name).expect("a client configuration");
+        let connection = ClientConnection::new(Arc::new(config), name).expect("a client configuration");
         let socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(PATIENCE))?;
@@ -85,18 +123,18 @@ impl RawClient {
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;
         }
-        Ok(Self { stream, inbox: Vec::new(), version: Version::V5, next_id: 1 })
+        Ok(Self { stream, frames: None, inbox: Vec::new(), version: Version::V5, next_id: 1 })
     }
 
     /// Connects and expects to be let in.
     #[track_caller]
     pub(crate) fn connect(
-        address: SocketAddr,
+        endpoint: impl Into<Endpoint>,
         credentials: &Credentials,
         version: Version,
         connect: &Connect<'_>,
     ) -> Self {
-        let (client, answer) = Self::try_connect(address, credentials, version, connect);
+        let (client, answer) = Self::try_connect(endpoint, credentials, version, connect);
         assert_eq!(answer.code(), 0, "CONNACK to {connect:?}");
         client
     }
@@ -104,12 +142,12 @@ impl RawClient {
     /// Connects and returns the CONNACK, whatever it says.
     #[track_caller]
     pub(crate) fn try_connect(
-        address: SocketAddr,
+        endpoint: impl Into<Endpoint>,
         credentials: &Credentials,
         version: Version,
         connect: &Connect<'_>,
     ) -> (Self, Packet) {
-        let mut client = Self::handshake(address, credentials).expect("a handshake that succeeds");
+        let mut client = Self::handshake(endpoint, credentials).expect("a handshake that succeeds");
         client.version = version;
         client.send(&connect.encode(version));
         let answer = client.expect(wire::CONNACK);
@@ -123,8 +161,50 @@ impl RawClient {
 
     /// Sends, where the broker may already have closed.
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)?;
+        match self.frames {
+            None => self.stream.write_all(bytes)?,
+            Some(_) => self.stream.write_all(&Frames::masked(Frames::BINARY, bytes))?,
+        }
         self.stream.flush()
+    }
+
+    /// Sends bytes below the frames of a WebSocket, as they are.
+    #[track_caller]
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).and_then(|()| self.stream.flush()).expect("a connection that takes bytes");
+    }
+
+    /// The next line, below the frames of a WebSocket.
+    #[track_caller]
+    pub(crate) fn raw_line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).expect("a line");
+            line.push(byte[0]);
+        }
+        String::from_utf8_lossy(&line).into_owned()
+    }
+
+    /// Everything up to the end of the connection, below the frames of a WebSocket.
+    #[track_caller]
+    pub(crate) fn read_raw_to_end(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match self.stream.read_to_end(&mut bytes) {
+            Err(error) if !is_close(&error) => panic!("{error} while the end of the connection was awaited"),
+            _ => bytes,
+        }
+    }
+
+    /// The application protocol that the broker chose.
+    pub(crate) fn alpn(&self) -> Option<&[u8]> {
+        self.stream.conn.alpn_protocol()
+    }
+
+    /// The WebSocket, to look at what came beside MQTT.
+    #[track_caller]
+    pub(crate) fn frames(&self) -> &Frames {
+        self.frames.as_ref().expect("a WebSocket")
     }
 
     /// The next packet.
@@ -267,6 +347,15 @@ impl RawClient {
         }
     }
 
+    /// Waits for the Close of a WebSocket and returns its code.
+    #[track_caller]
+    pub(crate) fn expect_websocket_close(&mut self) -> Option<u16> {
+        while self.frames().closed.is_none() {
+            assert_ne!(self.fill().expect("a connection until the Close"), 0, "the connection ended without a Close");
+        }
+        self.frames().closed.expect("just awaited")
+    }
+
     /// The broker closes because of what this client did: a 5.0 client is told the reason, an older one nothing.
     /// What was under way to it may come before.
     #[track_caller]
@@ -317,7 +406,10 @@ impl RawClient {
     fn fill(&mut self) -> io::Result<usize> {
         let mut buffer = [0; 4096];
         let read = self.stream.read(&mut buffer)?;
-        self.inbox.extend(&buffer[..read]);
+        match &mut self.frames {
+            None => self.inbox.extend(&buffer[..read]),
+            Some(frames) => frames.take(&buffer[..read], &mut self.inbox),
+        }
         Ok(read)
     }
 }
@@ -337,8 +429,14 @@ fn is_close(error: &io::Error) -> bool {
 
 /// The TLS alert with which the broker refuses these credentials.
 #[track_caller]
-pub(crate) fn refusal(address: SocketAddr, credentials: &Credentials) -> AlertDescription {
-    let outcome = RawClient::handshake(address, credentials).and_then(|mut client| {
+pub(crate) fn refusal(endpoint: impl Into<Endpoint>, credentials: &Credentials) -> AlertDescription {
+    refusal_of(endpoint, credentials.config())
+}
+
+/// The same for a configuration of TLS that may be wrong in other ways.
+#[track_caller]
+pub(crate) fn refusal_of(endpoint: impl Into<Endpoint>, config: ClientConfig) -> AlertDescription {
+    let outcome = RawClient::tls(endpoint.into().address(), config).and_then(|mut client| {
         client.try_send(&Connect::clean("stranger").encode(Version::V5))?;
         client.fill()?;
         Ok(client.inbox)

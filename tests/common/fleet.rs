@@ -1,7 +1,7 @@
 //! A folder with a CA, a server and devices, made with certmq's own commands, and the settings of one broker.
 
 use super::broker::Broker;
-use super::client::{Credentials, RawClient};
+use super::client::{Credentials, Endpoint, RawClient};
 use super::wire::{Connect, Version};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,9 @@ use tempfile::TempDir;
 pub(crate) fn certmq() -> Command {
     Command::new(env!("CARGO_BIN_EXE_certmq"))
 }
+
+/// Both listeners on free ports.
+const LISTENERS: &str = "mqtts = \"127.0.0.1:0\"\nwss = \"127.0.0.1:0\"";
 
 /// One operator's folder: certificates, settings, store.
 pub(crate) struct Fleet {
@@ -29,6 +32,22 @@ impl Fleet {
         fleet
     }
 
+    /// As [`Self::new`] with these lines in `[listeners]`.
+    #[track_caller]
+    pub(crate) fn with_listeners(listeners: &str) -> Self {
+        let fleet = Self::new();
+        fleet.listen(listeners);
+        fleet
+    }
+
+    /// Puts these lines into `[listeners]`, once.
+    pub(crate) fn listen(&self, listeners: &str) {
+        let file = self.path("certmq.toml");
+        let settings = std::fs::read_to_string(&file).expect("the settings");
+        assert!(settings.contains(LISTENERS), "the listeners were changed before");
+        std::fs::write(file, settings.replace(LISTENERS, listeners)).expect("a writable folder");
+    }
+
     /// As [`Self::new`] without certificates, and with more settings behind the section `[tls]`.
     pub(crate) fn with_settings(tls: &str) -> Self {
         let fleet = Self { folder: TempDir::with_prefix("certmq-").expect("a temporary folder") };
@@ -39,7 +58,7 @@ impl Fleet {
     /// Writes `certmq.toml` anew with these lines in `[tls]`.
     pub(crate) fn write_settings(&self, tls: &str) {
         let settings = format!(
-            "[listeners]\nmqtts = \"127.0.0.1:0\"\n\n[storage]\npath = \"data\"\n\n\
+            "[listeners]\n{LISTENERS}\n\n[storage]\npath = \"data\"\n\n\
              [tls]\ncertificate = \"certs/server.crt\"\nprivate_key = \"certs/server.key\"\n{tls}"
         );
         std::fs::write(self.path("certmq.toml"), settings).expect("a writable folder");
@@ -151,6 +170,12 @@ impl Fleet {
 }
 
 /// Connects with a session that ends with the connection.
+#[track_caller]
+pub(crate) fn enter_at(endpoint: Endpoint, credentials: &Credentials, version: Version, client_id: &str) -> RawClient {
+    RawClient::connect(endpoint, credentials, version, &Connect::clean(client_id))
+}
+
+/// [`enter_at`] the broker's TCP listener.
 #[track_caller]
 pub(crate) fn enter(broker: &Broker, credentials: &Credentials, version: Version, client_id: &str) -> RawClient {
     RawClient::connect(broker.address, credentials, version, &Connect::clean(client_id))

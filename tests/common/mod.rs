@@ -8,6 +8,7 @@ pub(crate) mod broker;
 pub(crate) mod client;
 pub(crate) mod fleet;
 pub(crate) mod quickstart;
+pub(crate) mod websocket;
 pub(crate) mod wire;
 
 use std::time::{Duration, Instant};

@@ -1,9 +1,12 @@
-//! The clients that people have: mosquitto's, paho for Python, MQTT.js. Both versions, QoS 0 to 2.
+//! The clients that people have: mosquitto's, paho for Python, MQTT.js in node and in a browser. Both versions, both
+//! transports where the client has them; each QoS, retained, will, a denied subscription.
 
-use crate::common::broker::Broker;
+use crate::common::broker::{Broker, Log};
+use crate::common::client::Endpoint;
 use crate::common::eventually;
-use crate::common::fleet::Fleet;
-use crate::common::wire::BOTH;
+use crate::common::fleet::{Fleet, enter};
+use crate::common::wire::{BOTH, Version};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -71,48 +74,126 @@ fn mosquitto_sub_reads_large_messages_whole() {
 }
 
 #[test]
-fn paho_for_python_speaks_both_versions_and_every_qos() {
+fn mosquitto_reports_a_will_and_a_denied_subscription() {
+    let (fleet, broker) = fleet_and_broker();
+    for version in BOTH {
+        let topic = format!("devices/device-001/will/{}", version.mosquitto());
+        let mut watching = enter(&broker, &fleet.credentials("device-001"), version, "watching");
+        assert_eq!(watching.subscribe(&[&topic]), [1]);
+        let common = ["-V", version.mosquitto(), "-t"];
+        let mut mortal = fleet
+            .mosquitto("mosquitto_sub", &broker)
+            .args(common)
+            .args(["devices/device-001/x", "-i", "mortal", "--will-topic", &topic, "--will-payload", "gone"])
+            .args(["--will-qos", "1"])
+            .spawn()
+            .expect("mosquitto_sub");
+        let connected = format!("{:?}", if version == Version::V5 { "V5" } else { "V3_1_1" });
+        broker.log.wait_for(&["connected", "client_id=mortal", connected.trim_matches('"')]);
+        mortal.kill().and_then(|()| mortal.wait()).expect("our own child");
+        assert_eq!(watching.expect_message().payload, b"gone");
+        let denied = fleet.mosquitto("mosquitto_sub", &broker).args(common).args(["#", "-W", "30"]).output();
+        let said = String::from_utf8_lossy(&denied.expect("mosquitto_sub").stderr).to_lowercase();
+        assert!(said.contains("denied"), "{said}");
+    }
+}
+
+#[test]
+fn paho_for_python_does_everything_over_tcp() {
+    paho("tcp", |broker| Endpoint::Mqtts(broker.address));
+}
+
+#[test]
+fn paho_for_python_does_everything_over_websocket() {
+    paho("websockets", Broker::wss);
+}
+
+#[track_caller]
+fn paho(transport: &str, listener: impl Fn(&Broker) -> Endpoint) {
     let python = tool("python/bin/python3");
     let (fleet, mut broker) = fleet_and_broker();
+    let port = listener(&broker).address().port().to_string();
     for version in ["4", "5"] {
-        let script = script("paho_roundtrip.py");
-        succeeds(client_script(&python, &script, &fleet, &broker).arg(version).output().expect("python"));
+        let mut command = Command::new(&python);
+        command.arg(script("paho_roundtrip.py")).args([transport, &port]).args(files(&fleet));
+        succeeds(command.args(["devices/device-001/paho", version]).output().expect("python"));
     }
     broker.assert_unharmed();
 }
 
 #[test]
-fn mqtt_js_speaks_both_versions_and_every_qos() {
-    // Modules are looked up beside the script, so it runs from where npm put the client.
-    let folder = tool("node");
-    let script_copy = folder.join("mqttjs_roundtrip.mjs");
-    std::fs::copy(script("mqttjs_roundtrip.mjs"), &script_copy).expect("a writable folder");
+fn mqtt_js_does_everything_over_tcp() {
+    mqtt_js("mqtts", |broker| Endpoint::Mqtts(broker.address));
+}
+
+#[test]
+fn mqtt_js_does_everything_over_websocket() {
+    mqtt_js("wss", Broker::wss);
+}
+
+#[track_caller]
+fn mqtt_js(scheme: &str, listener: impl Fn(&Broker) -> Endpoint) {
     let (fleet, mut broker) = fleet_and_broker();
+    let url = format!("{scheme}://localhost:{}", listener(&broker).address().port());
     for version in ["4", "5"] {
-        let mut command = client_script(Path::new("node"), &script_copy, &fleet, &broker);
-        succeeds(command.arg(version).output().expect("node"));
+        let mut command = node(&fleet, "mqttjs_node.mjs");
+        command.arg(&url).args(files(&fleet)).args(["devices/device-001/node", version]);
+        succeeds(command.output().expect("node"));
     }
     broker.assert_unharmed();
 }
 
-/// `PROGRAM SCRIPT PORT CA CERTIFICATE KEY TOPIC-PREFIX`, to which the version is added.
-fn client_script(program: &Path, script: &Path, fleet: &Fleet, broker: &Broker) -> Command {
-    let mut command = Command::new(program);
-    command.arg(script).arg(broker.address.port().to_string());
-    command.args([
-        fleet.certificate("ca.crt"),
-        fleet.certificate("device-001.crt"),
-        fleet.certificate("device-001.key"),
-    ]);
-    command.arg("devices/device-001/script");
+/// A browser keeps the certificate itself, presents it without being asked, and says whose page it shows.
+#[test]
+fn mqtt_js_does_everything_in_a_page_of_chromium_and_nothing_in_a_foreign_one() {
+    let fleet = Fleet::new();
+    fleet.device("device-001");
+    let mut command = node(&fleet, "mqttjs_browser.mjs");
+    command.arg(fleet.path("certs")).arg("devices/device-001/page");
+    let mut script = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("node");
+    let (said, complaints) =
+        (Log::follow(script.stdout.take().expect("a pipe")), Log::follow(script.stderr.take().expect("a pipe")));
+    let page = said.wait_for(&["page "]).replace("page ", "https://localhost:");
+    fleet.listen(&format!("mqtts = \"127.0.0.1:0\"\nwss = {{ bind = [\"127.0.0.1:0\"], origins = [\"{page}\"] }}"));
+    let mut broker = fleet.serve();
+    let port = broker.wss().address().port();
+    writeln!(script.stdin.take().expect("a pipe"), "{port}").expect("a script that reads");
+    let status = script.wait().expect("our own child");
+    assert!(status.success(), "{}\n{}", said.text(), complaints.text());
+    assert_eq!(said.text().lines().last(), Some(DONE));
+    broker.log.wait_for(&["WebSocket refused", "CN=device-001", &page.replace("localhost", "127.0.0.1")]);
+    broker.assert_unharmed();
+}
+
+/// What a script says at its end.
+const DONE: &str = "ok: every QoS, retained, will, denied";
+
+/// A script of MQTT.js, in a folder where it finds what npm installed.
+fn node(fleet: &Fleet, name: &str) -> Command {
+    let folder = fleet.path("scripts");
+    std::fs::create_dir_all(&folder).expect("a writable folder");
+    let modules = folder.join("node_modules");
+    if !modules.exists() {
+        std::os::unix::fs::symlink(tool("node/node_modules"), modules).expect("a link");
+        for name in ["mqttjs_roundtrip.mjs", "mqttjs_node.mjs", "mqttjs_browser.mjs"] {
+            std::fs::copy(script(name), folder.join(name)).expect("a writable folder");
+        }
+    }
+    let mut command = Command::new("node");
+    command.arg(name).current_dir(folder);
     command
+}
+
+/// CA, certificate and key of the device.
+fn files(fleet: &Fleet) -> [PathBuf; 3] {
+    ["ca.crt", "device-001.crt", "device-001.key"].map(|name| fleet.certificate(name))
 }
 
 #[track_caller]
 fn succeeds(output: Output) {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
-    assert_eq!(stdout.trim().lines().last(), Some("ok: QoS 0, 1 and 2"), "{stderr}");
+    assert_eq!(stdout.trim().lines().last(), Some(DONE), "{stderr}");
 }
 
 /// What `tests/run` installs. Missing, the test fails: a client that was not tried is not a client that works.

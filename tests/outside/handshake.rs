@@ -2,26 +2,30 @@
 
 use crate::common::PATIENCE;
 use crate::common::broker::Broker;
-use crate::common::client::{Credentials, RawClient, refusal};
-use crate::common::fleet::{Fleet, enter};
+use crate::common::client::{Credentials, RawClient, refusal, refusal_of};
+use crate::common::fleet::{Fleet, enter_at};
 use crate::common::wire::{BOTH, Connect, Version};
 use crate::odd_certificates;
 use rustls::AlertDescription;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-/// The stranger is refused with one of `alerts`, the log line holds every one of `parts`, and a device of the fleet
-/// is served before and after.
+/// On each listener the stranger is refused with one of `alerts`, the log line holds every one of `parts`, and a
+/// device of the fleet is served before and after.
 #[track_caller]
 fn refused(fleet: &Fleet, stranger: &Credentials, alerts: &[AlertDescription], parts: &[&str]) {
     let device = fleet.device("device-001");
-    let mut broker = fleet.serve();
-    enter(&broker, &device, Version::V5, "before").leave();
-    let alert = refusal(broker.address, stranger);
-    assert!(alerts.contains(&alert), "the alert was {alert:?}, not one of {alerts:?}");
-    says_what_and_why(&broker, parts);
-    enter(&broker, &device, Version::V5, "after").leave();
-    broker.assert_unharmed();
+    for listener in [0, 1] {
+        // A broker for each, or the log of the first would speak for the second.
+        let mut broker = fleet.serve();
+        let endpoint = broker.endpoints()[listener];
+        enter_at(endpoint, &device, Version::V5, "before").leave();
+        let alert = refusal(endpoint, stranger);
+        assert!(alerts.contains(&alert), "{endpoint:?}: the alert was {alert:?}, not one of {alerts:?}");
+        says_what_and_why(&broker, parts);
+        enter_at(endpoint, &device, Version::V5, "after").leave();
+        broker.assert_unharmed();
+    }
 }
 
 fn says_what_and_why(broker: &Broker, parts: &[&str]) {
@@ -96,10 +100,12 @@ fn a_valid_certificate_that_nobody_knows_gets_a_connack() {
     let fleet = Fleet::new();
     let stranger = fleet.unlisted_device("stranger");
     let broker = fleet.serve();
-    for version in BOTH {
+    for (endpoint, version) in
+        broker.endpoints().into_iter().flat_map(|endpoint| BOTH.map(|version| (endpoint, version)))
+    {
         let connect = Connect::clean("stranger");
-        let (mut client, answer) = RawClient::try_connect(broker.address, &stranger, version, &connect);
-        assert_eq!(answer.code(), version.refused(), "{version:?}");
+        let (mut client, answer) = RawClient::try_connect(endpoint, &stranger, version, &connect);
+        assert_eq!(answer.code(), version.refused(), "{endpoint:?} {version:?}");
         assert!(!answer.session_present());
         assert_eq!(client.expect_close(), None);
     }
@@ -112,12 +118,15 @@ fn strangers_who_say_nothing_do_not_delay_a_device_and_are_closed_at_the_deadlin
     let device = fleet.device("device-001");
     fleet.add_settings("[limits]\nhandshake_timeout = \"3 s\"\n");
     let mut broker = fleet.serve();
-    let connect = || TcpStream::connect(broker.address).expect("the port is open");
-    let mut silent: Vec<TcpStream> = (0..100).map(|_| connect()).collect();
-    let mut talker = connect();
-    talker.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a socket that takes bytes");
-    enter(&broker, &device, Version::V5, "c").leave();
-    silent.push(talker);
+    let mut silent = Vec::new();
+    for endpoint in broker.endpoints() {
+        let connect = || TcpStream::connect(endpoint.address()).expect("the port is open");
+        silent.extend((0..100).map(|_| connect()));
+        let mut talker = connect();
+        talker.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a socket that takes bytes");
+        enter_at(endpoint, &device, Version::V5, "c").leave();
+        silent.push(talker);
+    }
     for stranger in &mut silent {
         stranger.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let end = stranger.read_to_end(&mut Vec::new());
@@ -132,14 +141,58 @@ fn tls_below_1_2_is_refused() {
     let fleet = Fleet::new();
     fleet.device("device-001");
     let broker = fleet.serve();
-    let output = std::process::Command::new("openssl")
-        .args(["s_client", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", "-connect", &broker.address.to_string()])
-        .arg("-cert")
-        .arg(fleet.certificate("device-001.crt"))
-        .arg("-key")
-        .arg(fleet.certificate("device-001.key"))
-        .stdin(std::process::Stdio::null())
-        .output()
-        .expect("openssl");
-    assert!(!output.status.success(), "TLS 1.1 was spoken: {}", String::from_utf8_lossy(&output.stdout));
+    for endpoint in broker.endpoints() {
+        let output = std::process::Command::new("openssl")
+            .args(["s_client", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"])
+            .args(["-connect", &endpoint.address().to_string()])
+            .arg("-cert")
+            .arg(fleet.certificate("device-001.crt"))
+            .arg("-key")
+            .arg(fleet.certificate("device-001.key"))
+            .stdin(std::process::Stdio::null())
+            .output()
+            .expect("openssl");
+        assert!(!output.status.success(), "TLS 1.1 was spoken: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn alpn_is_what_the_listener_speaks_or_nothing() {
+    let fleet = Fleet::new();
+    let device = fleet.device("device-001");
+    let broker = fleet.serve();
+    let offering = |names: &[&str]| {
+        let mut config = device.config();
+        config.alpn_protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    };
+    let [mqtts, wss] = broker.endpoints();
+    for (endpoint, own, foreign) in [(mqtts, "mqtt", "http/1.1"), (wss, "http/1.1", "mqtt")] {
+        for offered in [&[][..], &[own], &["h2", own]] {
+            let client = RawClient::tls(endpoint.address(), offering(offered)).expect("a handshake");
+            let wanted = (!offered.is_empty()).then_some(own.as_bytes());
+            assert_eq!(client.alpn(), wanted, "{endpoint:?} {offered:?}");
+        }
+        for offered in [&[foreign][..], &["h2"], &["x-amzn-mqtt-ca", "h3"]] {
+            let alert = refusal_of(endpoint, offering(offered));
+            assert_eq!(alert, AlertDescription::NoApplicationProtocol, "{endpoint:?} {offered:?}");
+        }
+    }
+}
+
+#[test]
+fn more_alpn_names_are_accepted_where_the_settings_say_so() {
+    let fleet = Fleet::with_listeners(
+        "mqtts = { bind = [\"127.0.0.1:0\"], alpn = [\"x-amzn-mqtt-ca\"] }\n\
+         wss = { bind = [\"127.0.0.1:0\"], alpn = [\"acme-http\"] }",
+    );
+    let device = fleet.device("device-001");
+    let broker = fleet.serve();
+    let [mqtts, wss] = broker.endpoints();
+    for (endpoint, name) in [(mqtts, "mqtt"), (mqtts, "x-amzn-mqtt-ca"), (wss, "http/1.1"), (wss, "acme-http")] {
+        let mut config = device.config();
+        config.alpn_protocols = vec![name.as_bytes().to_vec()];
+        let client = RawClient::tls(endpoint.address(), config).expect("a handshake");
+        assert_eq!(client.alpn(), Some(name.as_bytes()), "{endpoint:?}");
+    }
 }

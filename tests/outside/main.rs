@@ -20,3 +20,4 @@ mod sessions;
 mod shutdown;
 mod storm;
 mod sys;
+mod websocket;

@@ -1,7 +1,8 @@
 //! How the broker ends, and what it refuses to begin.
 
 use crate::common::client::RawClient;
-use crate::common::fleet::{Fleet, enter};
+use crate::common::fleet::{Fleet, enter, enter_at};
+use crate::common::websocket::Frames;
 use crate::common::wire::{self, Connect, Version};
 
 #[test]
@@ -12,12 +13,21 @@ fn sigterm_says_goodbye_to_every_client_and_ends_with_0() {
     let mut new = enter(&broker, &device, Version::V5, "new");
     let mut lasting = RawClient::connect(broker.address, &device, Version::V5, &Connect::lasting("lasting"));
     let mut old = enter(&broker, &device, Version::V3_1_1, "old");
-    let status = broker.terminate();
-    for client in [&mut new, &mut lasting] {
+    let mut page = enter_at(broker.wss(), &device, Version::V5, "page");
+    let mut old_page = enter_at(broker.wss(), &device, Version::V3_1_1, "old page");
+    broker.signal("TERM");
+    assert_eq!(page.expect_websocket_close(), Some(1000), "the goodbye of WebSocket behind that of MQTT");
+    assert_eq!(old_page.expect_websocket_close(), Some(1000));
+    for client in [&mut page, &mut old_page] {
+        client.send_raw(&Frames::masked(Frames::CLOSE, &1000_u16.to_be_bytes()));
+    }
+    let status = broker.wait();
+    for client in [&mut new, &mut lasting, &mut page] {
         let goodbye = client.expect_close().map(|packet| (packet.kind(), packet.code()));
         assert_eq!(goodbye, Some((wire::DISCONNECT, 0x8B)));
     }
     assert_eq!(old.expect_close(), None, "a broker of 3.1.1 has no word for it");
+    assert_eq!(old_page.expect_close(), None);
     assert_eq!(status.code(), Some(0), "{}", broker.log.text());
     broker.log.wait_for(&["discard"]);
     assert!(!broker.log.text().contains("panicked"), "{}", broker.log.text());

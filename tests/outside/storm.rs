@@ -1,18 +1,17 @@
 //! Bytes that nobody should send, from a device whose certificate is good, beside a client that behaves.
 
 use crate::common::broker::Broker;
-use crate::common::client::{Credentials, RawClient};
+use crate::common::client::{Credentials, Endpoint, RawClient};
 use crate::common::fleet::{Fleet, enter};
 use crate::common::wire::{self, Connect, Packet, Version};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// A well-behaved client may wait this long for its message, on a machine that is busy with the storm.
 const SERVED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Runs `storm` while a well-behaved client goes on with QoS 1 to itself; then looks for panics.
-fn beside_a_well_behaved_client(storm: impl FnOnce(SocketAddr, &Credentials)) {
+/// Runs `storm` on each listener while a well-behaved client goes on with QoS 1 to itself; then looks for panics.
+fn beside_a_well_behaved_client(storm: impl Fn(Endpoint, &Credentials)) {
     let fleet = Fleet::new();
     let (hostile, good) = (fleet.device("device-001"), fleet.device("device-002"));
     let mut broker = fleet.serve();
@@ -20,7 +19,9 @@ fn beside_a_well_behaved_client(storm: impl FnOnce(SocketAddr, &Credentials)) {
     std::thread::scope(|scope| {
         let served = scope.spawn(|| behave(&broker, &good, &over));
         let ends = EndsAtDrop(&over);
-        storm(broker.address, &hostile);
+        for endpoint in broker.endpoints() {
+            storm(endpoint, &hostile);
+        }
         drop(ends);
         let served = served.join().expect("the well-behaved client is served");
         assert!(served > 0, "it was there during the storm");
@@ -59,10 +60,10 @@ fn behave(broker: &Broker, credentials: &Credentials, over: &AtomicBool) -> u32 
 
 #[test]
 fn random_bytes_close_their_connection_alone() {
-    beside_a_well_behaved_client(|address, credentials| {
+    beside_a_well_behaved_client(|endpoint, credentials| {
         let mut random = Random::seeded(1);
         for _ in 0..200 {
-            let mut client = RawClient::handshake(address, credentials).expect("a handshake");
+            let mut client = RawClient::handshake(endpoint, credentials).expect("a handshake");
             let mut bytes: Vec<u8> = (0..1 + random.below(300)).map(|_| random.byte()).collect();
             // A first byte of 0x10 would be the beginning of a CONNECT, which may wait for its rest.
             if bytes[0] == 0x10 {
@@ -76,17 +77,17 @@ fn random_bytes_close_their_connection_alone() {
 
 #[test]
 fn half_packets_end_with_their_connection() {
-    beside_a_well_behaved_client(|address, credentials| {
+    beside_a_well_behaved_client(|endpoint, credentials| {
         let connect = Connect::clean("half").encode(Version::V5);
         for cut in 0..connect.len() {
-            let mut client = RawClient::handshake(address, credentials).expect("a handshake");
+            let mut client = RawClient::handshake(endpoint, credentials).expect("a handshake");
             client.send(&connect[..cut]);
             client.hang_up();
             assert_eq!(client.expect_close().map(|packet| packet.kind()), None, "half a CONNECT has no answer");
         }
         for packet in whole_packets() {
             for cut in 1..packet.len() {
-                let mut client = RawClient::connect(address, credentials, Version::V5, &Connect::clean("half"));
+                let mut client = RawClient::connect(endpoint, credentials, Version::V5, &Connect::clean("half"));
                 client.send(&packet[..cut]);
                 client.hang_up();
                 client.expect_close();
@@ -101,27 +102,50 @@ fn a_client_that_never_finishes_its_connect_is_closed_at_the_deadline() {
     let device = fleet.device("device-001");
     fleet.add_settings("[limits]\nconnect_timeout = \"1 s\"\n");
     let broker = fleet.serve();
-    let mut silent = RawClient::handshake(broker.address, &device).expect("a handshake");
-    let mut half = RawClient::handshake(broker.address, &device).expect("a handshake");
-    half.send(&Connect::clean("half").encode(Version::V5)[..7]);
-    silent.expect_close();
-    half.expect_close();
+    for endpoint in broker.endpoints() {
+        let mut silent = RawClient::handshake(endpoint, &device).expect("a handshake");
+        let mut half = RawClient::handshake(endpoint, &device).expect("a handshake");
+        half.send(&Connect::clean("half").encode(Version::V5)[..7]);
+        silent.expect_close();
+        half.expect_close();
+    }
 }
 
 #[test]
 fn twenty_thousand_mutated_packets_harm_nobody() {
     let packets = std::env::var("CERTMQ_STORM_PACKETS").map_or(20_000, |n| n.parse().expect("a number"));
-    beside_a_well_behaved_client(|address, credentials| {
+    beside_a_well_behaved_client(|endpoint, credentials| {
         std::thread::scope(|scope| {
             for seed in [11, 12] {
-                scope.spawn(move || mutate(address, credentials, seed, packets / 2));
+                scope.spawn(move || mutate(endpoint, credentials, seed, packets / 4));
             }
         });
     });
 }
 
+#[test]
+fn frames_that_are_none_close_their_connection_alone() {
+    use crate::common::websocket::Frames;
+    beside_a_well_behaved_client(|endpoint, credentials| {
+        let Endpoint::Wss(_) = endpoint else { return };
+        let mut random = Random::seeded(3);
+        let good = Frames::masked(Frames::BINARY, &Connect::clean("frames").encode(Version::V5));
+        for _ in 0..200 {
+            let mut client = RawClient::handshake(endpoint, credentials).expect("a handshake");
+            let mut bytes = good.clone();
+            for _ in 0..3 {
+                let at = random.below(bytes.len().min(20));
+                bytes[at] = random.byte();
+            }
+            client.send_raw(&bytes);
+            client.hang_up();
+            client.read_raw_to_end();
+        }
+    });
+}
+
 /// Sends `count` mutated packets, on a new connection whenever the broker closed the old one.
-fn mutate(address: SocketAddr, credentials: &Credentials, seed: u64, count: u32) {
+fn mutate(endpoint: Endpoint, credentials: &Credentials, seed: u64, count: u32) {
     let mut random = Random::seeded(seed);
     let originals = whole_packets();
     let client_id = format!("storm-{seed}");
@@ -129,14 +153,14 @@ fn mutate(address: SocketAddr, credentials: &Credentials, seed: u64, count: u32)
     for _ in 0..count {
         if random.below(16) == 0 {
             let connect = random.mutated(&Connect::lasting(&client_id).encode(Version::V5));
-            let fresh = RawClient::handshake(address, credentials).expect("a handshake");
+            let fresh = RawClient::handshake(endpoint, credentials).expect("a handshake");
             client = after(fresh, &connect);
             continue;
         }
         let version = if random.below(2) == 0 { Version::V5 } else { Version::V3_1_1 };
         let connected = client
             .take()
-            .unwrap_or_else(|| RawClient::connect(address, credentials, version, &Connect::clean(&client_id)));
+            .unwrap_or_else(|| RawClient::connect(endpoint, credentials, version, &Connect::clean(&client_id)));
         let index = random.below(originals.len());
         client = after(connected, &random.mutated(&originals[index]));
     }

@@ -92,10 +92,11 @@ fn issue_missing(authority: &mut Authority, folder: &Path, request: &IssueReques
     }
 }
 
-/// This machine, and the address it is asked to listen on.
+/// This machine, and the addresses it is asked to listen on.
 fn server_names(settings: &Settings) -> Vec<String> {
     let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-    for address in &settings.listeners.mqtts.bind {
+    let listeners = &settings.listeners;
+    for address in listeners.mqtts.bind.iter().chain(listeners.wss.iter().flat_map(|wss| &wss.bind)) {
         let name = address.ip().to_string();
         if !address.ip().is_unspecified() && !names.contains(&name) {
             names.push(name);

@@ -13,6 +13,8 @@ pub(super) struct Lines {
     /// Where MQTT over TLS is served, as clients write it.
     host: String,
     port: u16,
+    /// Where MQTT over WebSocket is served.
+    websocket: String,
     /// As device-001, to its own topic.
     subscribe: String,
     /// As device-001, to its own topic.
@@ -27,7 +29,14 @@ const OWN: &str = "devices/device-001/hello";
 const FOREIGN: &str = "devices/device-002/hello";
 
 impl Lines {
-    pub(super) fn new(credentials: &Credentials, storage: &Storage, (host, port): (String, u16)) -> Self {
+    pub(super) fn new(
+        credentials: &Credentials,
+        storage: &Storage,
+        (host, port): (String, u16),
+        (wss_host, wss_port): (String, u16),
+    ) -> Self {
+        // As a URL has an IPv6 address.
+        let wss_host = if wss_host.contains(':') { format!("[{wss_host}]") } else { wss_host };
         let (client, subject) = match credentials.devices.first() {
             Some(device) => (
                 format!(
@@ -51,15 +60,17 @@ impl Lines {
             publish: format!("mosquitto_pub {client} -q 1 -t {OWN} {}", message("hello")),
             refused: format!("mosquitto_pub {client} -V mqttv5 -q 1 -t {FOREIGN} {}", message("hello")),
             explain: format!("{explain} acl explain {} publish {FOREIGN}", quoted(subject)),
+            websocket: format!("wss://{wss_host}:{wss_port}/mqtt"),
             host,
             port,
         }
     }
 
     pub(super) fn text(&self) -> String {
-        let Self { host, port, subscribe, publish, refused, explain } = self;
+        let Self { host, port, websocket, subscribe, publish, refused, explain } = self;
         format!(
-            "certmq serves MQTT over TLS on {host}:{port}; every client needs a certificate. Try it in another terminal:\n\
+            "certmq serves MQTT over TLS on {host}:{port} and over WebSocket at {websocket}; every client needs a certificate.\n\
+             Try it in another terminal:\n\
              \n\
              # 1. device-001 listens to its own topic\n\
              {subscribe}\n\

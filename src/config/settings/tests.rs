@@ -24,6 +24,8 @@ fn the_shipped_file_says_the_defaults() {
         block.crl = block.crl.iter().map(|path| relative(path)).collect();
     }
     settings.storage.path = relative(&settings.storage.path);
+    // Open in the shipped file, with its defaults; closed where nothing is said.
+    assert_eq!(settings.listeners.wss.take(), Some(WebSocketSettings::default()));
     assert_eq!(settings, Settings::default());
 }
 
@@ -79,6 +81,7 @@ fn the_comparison_notices_a_missing_and_a_foreign_key() {
 fn every_commented_example_is_valid() {
     let examples = [
         "[listeners.mqtts]\nbind = [\"0.0.0.0:8883\", \"[::1]:8883\"]\nalpn = [\"mqtt\", \"x-amzn-mqtt-ca\"]\nmax_record = \"4 KiB\"",
+        "[listeners.wss]\nbind = [\"0.0.0.0:8884\", \"[::1]:8884\"]\norigins = [\"https://app.example\", \"https://app.example:8443\"]\nalpn = [\"http/1.1\"]\nmax_record = \"4 KiB\"",
         "[[tls.trust]]\nname = \"factory\"\nca = [\"factory-ca.crt\"]\ncrl = [\"factory-ca.crl\"]",
         "[storage]\nadmin_socket = \"../data/admin.sock\"",
         "[mqtt]\nserver_keep_alive = \"60 s\"",
@@ -96,6 +99,7 @@ fn every_commented_example_is_valid() {
 fn keys_of_the_types() -> BTreeSet<String> {
     let mut settings = Settings::default();
     settings.listeners.mqtts.max_record = Some(4096);
+    settings.listeners.wss = Some(WebSocketSettings { max_record: Some(4096), ..WebSocketSettings::default() });
     settings.storage.admin_socket = Some(PathBuf::from("admin.sock"));
     settings.mqtt.server_keep_alive = Some(60);
     let plain = toml::Table::try_from(&settings).unwrap();
@@ -165,4 +169,36 @@ fn the_socket_lies_in_the_store_unless_told_otherwise() {
     assert_eq!(storage.admin_socket(), PathBuf::from("data/admin.sock"));
     storage.admin_socket = Some(PathBuf::from("/run/certmq.sock"));
     assert_eq!(storage.admin_socket(), PathBuf::from("/run/certmq.sock"));
+}
+
+fn wss(overrides: &[&str]) -> Result<Option<WebSocketSettings>, String> {
+    let overrides = overrides.iter().map(|text| (*text).to_owned()).collect();
+    let settings = load(&Sources { overrides, ..Sources::default() }).map_err(|error| error.to_string())?;
+    Ok(settings.listeners.wss)
+}
+
+#[test]
+fn a_websocket_listener_is_closed_until_an_address_or_a_table_opens_it() {
+    assert_eq!(wss(&[]), Ok(None));
+    let address: SocketAddr = "127.0.0.1:8884".parse().unwrap();
+    let opened = WebSocketSettings { bind: vec![address], ..WebSocketSettings::default() };
+    assert_eq!(wss(&["listeners.wss=127.0.0.1:8884"]), Ok(Some(opened.clone())));
+    let table = r#"listeners.wss={ bind = ["127.0.0.1:8884"], origins = ["https://App.example:443"] }"#;
+    let origins = vec!["https://app.example".parse().unwrap()];
+    assert_eq!(wss(&[table]), Ok(Some(WebSocketSettings { origins, ..opened })));
+}
+
+#[test]
+fn origins_that_are_none_and_protocols_that_are_not_spoken_are_refused() {
+    for (setting, words) in [
+        (r#"listeners.wss.origins=["*"]"#, "no origin"),
+        (r#"listeners.wss.origins=["null"]"#, "no origin"),
+        (r#"listeners.wss.origins=["https://app.example/"]"#, "no origin"),
+        (r#"listeners.wss.origins="https://app.example""#, "a list of origins"),
+        (r#"listeners.wss.alpn=["h2"]"#, "HTTP/1.1"),
+        (r#"listeners.mqtts.origins=["https://app.example"]"#, "unknown key"),
+    ] {
+        let fault = wss(&[setting]).unwrap_err();
+        assert!(fault.contains(words), "{setting}: {fault}");
+    }
 }

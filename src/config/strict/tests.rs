@@ -26,7 +26,6 @@ fn an_unknown_key_is_told_with_line_and_suggestion() {
 #[test]
 fn keys_of_features_that_do_not_exist_are_unknown() {
     for text in [
-        "[listeners]\nwss = \"0.0.0.0:8884\"",
         "[listeners]\nadmin = \"127.0.0.1:8885\"",
         "[listeners]\nmetrics = \"127.0.0.1:9885\"",
         "[tls]\nsession_resumption = true",

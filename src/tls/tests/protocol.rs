@@ -2,7 +2,7 @@
 
 use super::fixture::{Client, Outcome, Site, handshake, handshake_with};
 use crate::config::tls::{ExtendedMasterSecret, TlsVersion};
-use crate::tls::{HandshakeFailure, ServerTls};
+use crate::tls::{HTTP_PROTOCOL, HandshakeFailure, MQTT_PROTOCOL, ServerTls};
 use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
@@ -101,11 +101,19 @@ fn alpn_is_mqtt_or_nothing_or_what_is_configured() {
     let outcome = handshake(&tls, site.client(&device).alpn(&["x-amzn-mqtt-ca"]));
     failed_otherwise(&outcome, Alert::NoApplicationProtocol, "ALPN");
 
-    let wider = tls.with_mqtt_alpn(&["x-amzn-mqtt-ca".to_owned()]);
+    let wider = tls.with_alpn(MQTT_PROTOCOL, &["x-amzn-mqtt-ca".to_owned()]);
     assert_eq!(negotiated(&wider, &["mqtt"]), Some(b"mqtt".to_vec()));
     assert_eq!(negotiated(&wider, &["x-amzn-mqtt-ca"]), Some(b"x-amzn-mqtt-ca".to_vec()));
     let outcome = handshake(&wider, site.client(&device).alpn(&["http/1.1"]));
     failed_otherwise(&outcome, Alert::NoApplicationProtocol, "ALPN");
+
+    let websocket = tls.with_alpn(HTTP_PROTOCOL, &[]);
+    assert_eq!(negotiated(&websocket, &[]), None);
+    assert_eq!(negotiated(&websocket, &["h2", "http/1.1"]), Some(b"http/1.1".to_vec()));
+    for other in ["h2", "mqtt"] {
+        let outcome = handshake(&websocket, site.client(&device).alpn(&[other]));
+        failed_otherwise(&outcome, Alert::NoApplicationProtocol, "ALPN");
+    }
 }
 
 #[test]
