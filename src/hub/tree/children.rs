@@ -8,6 +8,7 @@ pub(super) enum Children {
     #[default]
     None,
     One(Box<(Box<str>, Node)>),
+    #[allow(clippy::box_collection, reason = "a leaf, of which there are most, stays small")]
     Many(Box<HashMap<Box<str>, Node, ahash::RandomState>>),
 }
 
