@@ -22,7 +22,8 @@ pub(super) const FULL: &str = "a queue or the store of retained messages is full
 pub(super) fn reason_string(text: &str, terms: &Terms) -> PropertiesBuf {
     let mut properties = PropertiesBuf::new();
     if terms.problem_information == ProblemInformation::Wanted {
-        properties.push(Property::ReasonString(text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default()));
+        let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        properties.push(Property::ReasonString(text.get(..end).unwrap_or_default()));
     }
     properties
 }

@@ -1,5 +1,6 @@
 //! From the name of a test to its source: `CRATE::MODULE::…::FUNCTION`, where the crate is a file or folder of
-//! `tests/`, or `certmq` for the unit tests in `src/`.
+//! `tests/`, or `certmq` for the unit tests in `src/`; and `byte_scripts::FILE::NAME` for a script of
+//! `tests/data/FILE.toml`, all of which `tests/byte_scripts.rs` plays.
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,9 @@ impl Tree {
 
     /// Looks the test up.
     pub(crate) fn find(&self, name: &str) -> Result<(), String> {
+        if let Some((file, script)) = name.strip_prefix("byte_scripts::").and_then(|rest| rest.split_once("::")) {
+            return self.find_script(file, script);
+        }
         let mut parts: Vec<&str> = name.split("::").collect();
         let function = parts.pop().filter(|_| !parts.is_empty()).ok_or("not of the form crate::module::function")?;
         let mut path = parts.into_iter();
@@ -27,6 +31,17 @@ impl Tree {
             place = place.enter(module)?;
         }
         declares_test(&place.source, function)
+    }
+
+    fn find_script(&self, file: &str, name: &str) -> Result<(), String> {
+        let path = self.0.join("tests/data").join(format!("{file}.toml"));
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let scripts: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+        let mut scripts = scripts.get("script").and_then(toml::Value::as_array).into_iter().flatten();
+        match scripts.any(|script| script.get("name").and_then(toml::Value::as_str) == Some(name)) {
+            true => Ok(()),
+            false => Err("there is no such script".to_owned()),
+        }
     }
 
     fn root_of(&self, name: &str) -> Result<Place, String> {

@@ -71,8 +71,13 @@ fn a_test_that_does_not_exist_is_found() {
     let tree = tree();
     assert_eq!(tree.find("mqtt::ping::each_pingreq_is_answered_with_a_pingresp"), Ok(()));
     assert_eq!(tree.find("certmq::hub::tests::wills::a_goodbye_decides"), Ok(()));
+    assert_eq!(tree.find("byte_scripts::subscribe-5.0::SUBSCRIBE: flags 0000"), Ok(()));
     for wrong in [
         "",
+        "byte_scripts::subscribe-5.0::SUBSCRIBE: flags 0002",
+        "byte_scripts::subscribe-6.0::SUBSCRIBE: flags 0000",
+        "byte_scripts::conformance-fleet::SUBSCRIBE: flags 0000",
+        "byte_scripts::subscribe-5.0",
         "each_pingreq_is_answered_with_a_pingresp",
         "mqtt::each_pingreq_is_answered_with_a_pingresp",
         "mqtt::pong::each_pingreq_is_answered_with_a_pingresp",
