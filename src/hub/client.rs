@@ -3,7 +3,7 @@
 use super::detach::WillFate;
 use super::outbound::Outbound;
 use super::route::RouteMemory;
-use super::sessions::{ConnectionId, SessionCell, State};
+use super::sessions::{ConnectionId, Locked, SessionCell};
 use super::{Hub, Published, Wakes};
 use crate::config::mqtt::RefusedPublish;
 use crate::policy::{DecisionMemory, Denied, Permit, Principal};
@@ -17,7 +17,6 @@ use crate::session::{
 };
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
-use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,12 +116,13 @@ impl Client {
                 Ok(())
             }
             Packet::Subscribe(subscribe) => self.subscribe(&subscribe, now, wakes),
-            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, wakes),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, now, wakes),
             Packet::PingReq => {
                 self.outbound.push(wakes, Outbox::forget_idle_aliases);
                 self.answer(&Packet::PingResp, wakes);
                 // A right may have come back since, and with it messages that were withheld.
                 self.pull(now, wakes);
+                self.hub.gather(&self.cell, now, wakes);
                 Ok(())
             }
             Packet::Disconnect(disconnect) => Err(self.disconnected(&disconnect)),
@@ -136,10 +136,7 @@ impl Client {
 
     /// Fills the outbound with what the session holds back: call it when the outbound has been written.
     pub fn pull(&self, now: Moment, wakes: &mut Wakes) {
-        let mut state = self.cell.lock();
-        if state.link_of(self.connection).is_some() {
-            self.hub.pump(&mut state, now, wakes);
-        }
+        self.hub.serve(&self.cell, self.connection, now, wakes);
     }
 
     /// The connection is over.
@@ -202,7 +199,7 @@ impl Client {
 
     /// The session, while it is this connection's: what an older connection still brings must not touch the
     /// exchanges of the one that took the session over.
-    fn own_state(&self) -> Result<MutexGuard<'_, State>, Closed> {
+    fn own_state(&self) -> Result<Locked<'_>, Closed> {
         let mut state = self.cell.lock();
         match state.link_of(self.connection) {
             Some(_) => Ok(state),
@@ -296,14 +293,18 @@ impl Client {
         let answer = SubAck { packet_id: subscribe.packet_id, properties: Properties::default(), reasons };
         self.answer(&Packet::SubAck(answer), wakes);
         self.hub.pump(&mut state, now, wakes);
+        drop(state);
+        self.hub.gather(&self.cell, now, wakes);
         Ok(())
     }
 
-    fn unsubscribe(&self, unsubscribe: &Unsubscribe<'_>, wakes: &mut Wakes) -> Result<(), Closed> {
+    fn unsubscribe(&self, unsubscribe: &Unsubscribe<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         let mut state = self.own_state()?;
         let reasons = self.hub.unsubscribe(&self.cell, &mut state, &unsubscribe.filters);
         let answer = UnsubAck { packet_id: unsubscribe.packet_id, properties: Properties::default(), reasons };
         self.answer(&Packet::UnsubAck(answer), wakes);
+        drop(state);
+        self.hub.settle_strays(now, wakes);
         Ok(())
     }
 

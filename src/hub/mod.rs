@@ -14,7 +14,8 @@
 //!
 //! 1. a session (`SessionCell`), never two at once: a client leaves its own before it publishes;
 //! 2. a partition of the subscription tree;
-//! 3. the members of a shared group · a shard of the session table · the retained messages · the deadlines;
+//! 3. the members of a shared group · the strays between members · a shard of the session table · the retained messages
+//!    · the deadlines;
 //! 4. an outbound.
 //!
 //! A route is a hint: the receiver's own subscription, under its session's lock, decides. So nothing is delivered
@@ -52,6 +53,7 @@ use arc_swap::ArcSwap;
 use deadlines::Deadlines;
 use retained::RetainedMessages;
 use sessions::{ConnectionId, SessionTable};
+use shared::Strays;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tree::SubscriptionTree;
@@ -67,6 +69,7 @@ pub struct Hub {
     subscriptions: SubscriptionTree,
     retained: RetainedMessages,
     deadlines: Deadlines,
+    strays: Strays,
     last_id: AtomicU64,
 }
 
@@ -90,6 +93,7 @@ impl Hub {
             subscriptions: SubscriptionTree::new(),
             retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
             deadlines: Deadlines::default(),
+            strays: Strays::default(),
             last_id: AtomicU64::new(0),
             mqtt,
             limits,

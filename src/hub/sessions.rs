@@ -2,12 +2,14 @@
 
 use super::outbound::Outbound;
 use super::retained::Cursor;
+use super::shared::{Seats, SharedStanding, Standing};
 use super::wills::Will;
 use crate::policy::DeviceKey;
 use crate::protocol::Version;
 use crate::session::{Session, SessionId};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{HashMap, VecDeque};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,7 +34,16 @@ pub(super) struct SessionCell {
     pub(super) id: SessionId,
     /// The last connection. Changed under the lock of `state`, read also without.
     last_connection: AtomicU64,
+    /// For shared groups; kept while the session is a member of any.
+    standing: SharedStanding,
     state: Mutex<State>,
+}
+
+/// A session's lock. Giving it up tells the shared groups how the session stands now.
+#[derive(Debug)]
+pub(super) struct Locked<'a> {
+    cell: &'a SessionCell,
+    state: MutexGuard<'a, State>,
 }
 
 /// What the lock of a session guards.
@@ -44,6 +55,8 @@ pub(super) struct State {
     pub(super) cursors: VecDeque<Cursor>,
     /// A will that waits for its delay while the client is away.
     pub(super) pending_will: Option<Will>,
+    /// Memberships in shared groups, where there are any.
+    pub(super) seats: Option<Box<Seats>>,
     /// Removed from the table; whoever still holds the cell must look again.
     pub(super) ended: bool,
 }
@@ -75,13 +88,20 @@ pub(super) struct TooManySessions;
 
 impl SessionCell {
     pub(super) fn new(key: SessionKey, session: Session) -> Arc<Self> {
-        let state = State { link: None, cursors: VecDeque::new(), pending_will: None, ended: false, session };
+        let state =
+            State { link: None, cursors: VecDeque::new(), pending_will: None, seats: None, ended: false, session };
         let id = state.session.id();
-        Arc::new(Self { key, id, last_connection: AtomicU64::new(0), state: Mutex::new(state) })
+        let standing = SharedStanding::new();
+        Arc::new(Self { key, id, last_connection: AtomicU64::new(0), standing, state: Mutex::new(state) })
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked { cell: self, state: self.state.lock() }
+    }
+
+    /// How soon it could send a shared message, as of when its lock was last given up.
+    pub(super) fn standing(&self) -> Standing {
+        self.standing.read()
     }
 
     /// The last connection, if there ever was one: deadlines of earlier ones are void.
@@ -93,6 +113,28 @@ impl SessionCell {
     /// Notes a connection, whose `state` is locked.
     pub(super) fn connected_by(&self, connection: ConnectionId) {
         self.last_connection.store(connection.0, Ordering::Release);
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        if let Some(seats) = &self.state.seats {
+            seats.announce(self.cell.id, &self.state, &self.cell.standing);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod fixture;
 mod publishing;
 mod queues;
 mod rights;
+mod shared;
 mod subscribing;
 mod tree;
 mod wills;

@@ -17,6 +17,7 @@ mod message;
 mod outbox;
 mod outgoing;
 mod sending;
+mod shared;
 mod state;
 mod subscriptions;
 #[cfg(test)]
@@ -26,6 +27,6 @@ pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
 pub use outbox::Outbox;
-pub use outgoing::{Acknowledged, Bounds, QueueFullPolicy};
-pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Withheld};
+pub use outgoing::{Acknowledged, Bounds, Handover, QueueFullPolicy, Share};
+pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Via, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

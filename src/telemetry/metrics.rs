@@ -109,6 +109,8 @@ metrics! {
     messages_dropped_slow_reader: Counter,
     /// QoS 1 and 2 messages dropped because a session's queue was full.
     messages_dropped_queue_full: Counter,
+    /// Messages of shared subscriptions dropped because no member was left who could take them.
+    shared_messages_lost: Counter,
     /// Messages that expired before delivery.
     messages_expired: Counter,
     /// Retained messages refused because a limit was reached.

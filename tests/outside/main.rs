@@ -16,5 +16,6 @@ mod odd_certificates;
 mod policy_changes;
 mod quickstart;
 mod rumqttc_client;
+mod shared;
 mod shutdown;
 mod storm;
