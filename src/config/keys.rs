@@ -87,6 +87,7 @@ pub(super) const KEYS: &[Key] = &[
     key("mqtt.maximum_packet_size", Kind::Size(KIB, 268_435_460)),
     key("mqtt.server_keep_alive", Kind::Span(SECOND, 65_535 * SECOND)),
     key("mqtt.maximum_session_expiry", Kind::Span(0, 49_710 * DAY)),
+    key("mqtt.sys_interval", Kind::Span(0, 3_600 * SECOND)),
     key("mqtt.queue_full", Kind::Choice(&["drop-oldest", "drop-newest", "refuse"])),
     key("mqtt.refused_publish", Kind::Choice(&["acknowledge", "close"])),
     key("limits.connections", COUNT),

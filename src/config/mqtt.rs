@@ -22,6 +22,9 @@ pub struct MqttSettings {
     /// Longest session expiry granted; also how long sessions of 3.x clients with clean session 0 are kept.
     #[serde(with = "units::span")]
     pub maximum_session_expiry: Duration,
+    /// How often `$SYS` says how the broker is; zero: never.
+    #[serde(with = "units::span")]
+    pub sys_interval: Duration,
     /// What happens when a session's queue is full.
     pub queue_full: QueueFull,
     /// What a 3.x client sees of a denied publish.
@@ -61,6 +64,7 @@ impl Default for MqttSettings {
             maximum_packet_size: 1024 * 1024,
             server_keep_alive: None,
             maximum_session_expiry: Duration::from_secs(7 * 24 * 3600),
+            sys_interval: Duration::from_secs(10),
             queue_full: QueueFull::default(),
             refused_publish: RefusedPublish::default(),
         }

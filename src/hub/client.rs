@@ -101,6 +101,7 @@ impl Client {
     /// # Errors
     /// [`Closed`] ends the connection: send what it says, then [`Client::end`].
     pub fn handle(&mut self, packet: Packet<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        METRICS.packets_received.increment();
         match packet {
             Packet::Publish(publish) => self.publish(&publish, now, wakes),
             Packet::PubAck(ack) => {
@@ -157,6 +158,7 @@ impl Client {
 
     fn publish(&mut self, publish: &Publish<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         METRICS.messages_received.increment();
+        METRICS.payload_bytes_received.add(publish.payload.len() as u64);
         // The alias table lends the topic while the rest of the client is used.
         let mut aliases = std::mem::take(&mut self.aliases);
         let result = match resolve(&mut aliases, self.hub.mqtt().topic_alias_maximum, publish) {
@@ -329,14 +331,8 @@ impl Client {
 
     /// An answer larger than the client takes is not sent `[MQTT-3.1.2-24]`.
     fn answer(&self, packet: &Packet<'_>, wakes: &mut Wakes) {
-        self.outbound.push(wakes, |outbox| {
-            let frames = outbox.frames();
-            let start = frames.len();
-            packet.encode(self.terms.version, frames);
-            if frames.len() - start > self.terms.maximum_packet_size as usize {
-                frames.truncate(start);
-            }
-        });
+        self.outbound
+            .push(wakes, |outbox| outbox.append_within(packet, self.terms.version, self.terms.maximum_packet_size));
     }
 
     fn session_id(&self) -> SessionId {

@@ -61,6 +61,8 @@ impl Hub {
         now: Moment,
         wakes: &mut Wakes,
     ) -> Result<Client, ConnectRefused> {
+        METRICS.connects_received.increment();
+        METRICS.packets_received.increment();
         let policy = self.policy();
         let accepted = self.judge(peer, connect, &policy)?;
         self.judge_acknowledgement(&accepted)?;
@@ -168,7 +170,7 @@ impl Hub {
         let acknowledgement =
             ConnAck { session_present: present, reason: ReasonCode::Success, properties: properties.as_properties() };
         outbound.push(wakes, |outbox| {
-            Packet::ConnAck(acknowledgement).encode(accepted.terms.version, outbox.frames());
+            outbox.append(&Packet::ConnAck(acknowledgement), accepted.terms.version);
         });
         let silence = self.silence(accepted);
         state.session.connect(Arc::clone(&accepted.principal), accepted.terms);
@@ -178,6 +180,7 @@ impl Hub {
             connection,
             outbound: Arc::clone(outbound),
             version: accepted.terms.version,
+            since: now,
             will: accepted.will.clone(),
             silence,
         });

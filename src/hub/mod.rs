@@ -25,6 +25,7 @@ mod client;
 mod connect;
 mod deadlines;
 mod detach;
+mod inspect;
 mod operate;
 mod outbound;
 mod publish;
@@ -33,6 +34,7 @@ mod route;
 mod sessions;
 mod shared;
 mod subscribe;
+mod sys;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -40,7 +42,8 @@ mod wills;
 
 pub use client::{Client, Closed};
 pub use connect::{ConnectRefused, Peer};
-pub use operate::HubStatus;
+pub use inspect::{Page, Presence, Selection, SessionCursor, SessionFacts, SubscriptionFacts, Summary, WillFacts};
+pub use operate::{HubStatus, Removed};
 pub use outbound::{Outbound, Taken, Wakes};
 pub use publish::Published;
 pub use route::RouteMemory;
@@ -68,6 +71,8 @@ pub struct Hub {
     sessions: SessionTable,
     subscriptions: SubscriptionTree,
     retained: RetainedMessages,
+    /// Those of `$SYS`, which no limit and no wildcard reaches.
+    system: RetainedMessages,
     deadlines: Deadlines,
     strays: Strays,
     last_id: AtomicU64,
@@ -92,6 +97,7 @@ impl Hub {
             sessions: SessionTable::new(),
             subscriptions: SubscriptionTree::new(),
             retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
+            system: RetainedMessages::new(usize::MAX, usize::MAX),
             deadlines: Deadlines::default(),
             strays: Strays::default(),
             last_id: AtomicU64::new(0),

@@ -70,7 +70,10 @@ impl Hub {
         let publication = offer.publication;
         if publication.retain()
             && !publication.payload().is_empty()
-            && self.retained.has_room(publication.topic(), publication.message().size()).is_err()
+            && self
+                .retained_of(publication.topic().as_str())
+                .has_room(publication.topic(), publication.message().size())
+                .is_err()
         {
             METRICS.retained_over_limit.increment();
             return false;
@@ -93,17 +96,20 @@ impl Hub {
 
     /// An empty payload clears, and only with the RETAIN flag `[MQTT-3.3.1-6]`.
     fn retain(&self, publication: &Publication<'_>) {
+        let retained = self.retained_of(publication.topic().as_str());
         match (publication.retain(), publication.payload().is_empty()) {
             (false, _) => {}
-            (true, true) => self.retained.clear(publication.topic()),
-            (true, false) => self.retained.set(publication.message(), publication.epoch()),
+            (true, true) => retained.clear(publication.topic()),
+            (true, false) => retained.set(publication.message(), publication.epoch()),
         }
     }
 
     fn deliver(&self, offer: &Offer<'_>, receiver: &Receiver, wakes: &mut Wakes) -> Delivery {
         let mut state = receiver.cell.lock();
         let via = Via { ids: &receiver.subscriptions, share: None };
-        self.offer(offer, &mut state, via, &self.bounds, wakes)
+        let delivery = self.offer(offer, &mut state, via, &self.bounds, wakes);
+        state.note(delivery);
+        delivery
     }
 
     pub(super) fn offer(
@@ -171,7 +177,6 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, delivery: Delivery) {
-        count(delivery);
         match delivery {
             // Too large for its reader counts as delivered to it [MQTT-3.1.2-25].
             Delivery::Sent | Delivery::Queued { .. } | Delivery::Withheld(Withheld::TooLarge) => self.receivers += 1,
@@ -187,17 +192,5 @@ impl Tally {
             0 => Published::Taken { receivers: self.receivers },
             _ => Published::OverQuota,
         }
-    }
-}
-
-/// Counts what did not go as it should.
-pub(super) fn count(delivery: Delivery) {
-    match delivery {
-        Delivery::Sent | Delivery::Queued { displaced: 0 } => {}
-        Delivery::Queued { displaced } => METRICS.messages_dropped_queue_full.add(displaced as u64),
-        Delivery::Withheld(Withheld::NoRight) => METRICS.deliveries_withheld.increment(),
-        Delivery::Withheld(Withheld::NotSubscribed | Withheld::TooLarge) => {}
-        Delivery::DroppedSlowReader => METRICS.messages_dropped_slow_reader.increment(),
-        Delivery::DroppedQueueFull | Delivery::Refused => METRICS.messages_dropped_queue_full.increment(),
     }
 }

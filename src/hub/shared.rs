@@ -86,10 +86,6 @@ impl SharedGroup {
         self.filter.share().unwrap_or_default()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.members.lock().ranks.len()
-    }
-
     pub(super) fn join(&self, entry: Entry) {
         let mut members = self.members.lock();
         let rank = Rank { standing: entry.cell.standing(), turn: members.next_turn() };

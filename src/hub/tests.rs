@@ -3,10 +3,12 @@
 mod aliases;
 mod connecting;
 mod fixture;
+mod operating;
 mod publishing;
 mod queues;
 mod rights;
 mod shared;
 mod subscribing;
+mod system;
 mod tree;
 mod wills;

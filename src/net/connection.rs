@@ -95,7 +95,7 @@ impl Connection {
         let deadline = Box::pin(tokio::time::sleep(service.limits().connect_timeout));
         let expecting = Expecting { client, deadline, _unauthenticated: unauthenticated };
         Self {
-            outbound: Outbound::new(service.limits().outbound_bytes, service.now()),
+            outbound: Outbound::towards(Some(address), service.limits().outbound_bytes, service.now()),
             stream,
             service,
             address,

@@ -102,6 +102,10 @@ impl<'a> Body<'a> {
             PacketType::PingReq => Packet::PingReq,
             PacketType::PingResp => Packet::PingResp,
             PacketType::Disconnect => Packet::Disconnect(self.disconnect()?),
+            // From a client, which was never asked for it, it is out of place whatever it says.
+            PacketType::Auth if self.from == Sender::Client => {
+                Packet::Auth(self.auth().map_err(|_| header::AUTH_UNASKED)?)
+            }
             PacketType::Auth => Packet::Auth(self.auth()?),
         })
     }

@@ -11,6 +11,7 @@
 //! and dropped when it leaves.
 
 mod aliases;
+mod drops;
 mod expiry;
 mod incoming;
 mod message;
@@ -23,10 +24,11 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
+pub use drops::Drops;
 pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
-pub use outbox::Outbox;
-pub use outgoing::{Acknowledged, Bounds, Handover, QueueFullPolicy, Share};
+pub use outbox::{Appended, Outbox};
+pub use outgoing::{Acknowledged, Bounds, Handover, Load, QueueFullPolicy, Share};
 pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Via, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

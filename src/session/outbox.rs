@@ -1,6 +1,7 @@
 //! What waits to be written to one connection: whole frames, bounded in bytes.
 
 use super::aliases::Aliases;
+use crate::protocol::{Packet, Version};
 use bytes::Bytes;
 
 /// Encoded frames for one connection, always cut at a frame boundary.
@@ -16,12 +17,23 @@ pub struct Outbox {
     behind: Vec<u8>,
     /// Topic aliases that the frames up to here have told the client; none before the first.
     aliases: Option<Box<Aliases>>,
-    /// Publications among what waits.
-    publications: usize,
+    /// What was appended and not taken yet.
+    appended: Appended,
     limit: usize,
     starved: bool,
     /// Takes no publication; what is appended all the same is never read.
     closed: bool,
+}
+
+/// Packets that were appended, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Packets of every kind.
+    pub packets: usize,
+    /// Publications among them.
+    pub publications: usize,
+    /// Bytes of the publications' payloads.
+    pub payload_bytes: usize,
 }
 
 impl Outbox {
@@ -32,7 +44,7 @@ impl Outbox {
             large: None,
             behind: Vec::new(),
             aliases: None,
-            publications: 0,
+            appended: Appended::default(),
             limit,
             starved: false,
             closed: false,
@@ -84,14 +96,33 @@ impl Outbox {
         }
     }
 
-    /// Counts a publication that was appended.
-    pub fn count_publication(&mut self) {
-        self.publications += 1;
+    /// Appends a control packet for a client of `version`.
+    pub fn append(&mut self, packet: &Packet<'_>, version: Version) {
+        self.append_within(packet, version, u32::MAX);
     }
 
-    /// Publications among what waits; asking starts the count anew.
-    pub fn take_publications(&mut self) -> usize {
-        std::mem::take(&mut self.publications)
+    /// The same, unless the packet is larger than the `maximum` that the client takes `[MQTT-3.1.2-24]`.
+    pub fn append_within(&mut self, packet: &Packet<'_>, version: Version, maximum: u32) {
+        let frames = self.frames();
+        let start = frames.len();
+        packet.encode(version, frames);
+        if frames.len() - start > maximum as usize {
+            frames.truncate(start);
+            return;
+        }
+        self.appended.packets += 1;
+    }
+
+    /// Counts a publication that was appended.
+    pub fn count_publication(&mut self, payload_bytes: usize) {
+        self.appended.packets += 1;
+        self.appended.publications += 1;
+        self.appended.payload_bytes += payload_bytes;
+    }
+
+    /// Packets among what waits; asking starts the count anew.
+    pub fn take_appended(&mut self) -> Appended {
+        std::mem::take(&mut self.appended)
     }
 
     /// Whether nothing waits.
@@ -135,8 +166,7 @@ impl Outbox {
         self.frames = Vec::new();
         self.large = None;
         self.behind = Vec::new();
-        self.aliases = None;
-        self.publications = 0;
+        self.appended = Appended::default();
     }
 
     /// Gives memory back when nothing waits.

@@ -89,6 +89,25 @@ pub(super) enum Queued {
     Refused,
 }
 
+/// How much a session holds for its client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Messages in the queue.
+    pub queued: usize,
+    /// Their bytes.
+    pub queued_bytes: usize,
+    /// Messages out of the queue because a right is gone: they come back with it.
+    pub withheld: usize,
+    /// Their bytes.
+    pub withheld_bytes: usize,
+    /// Messages in flight.
+    pub inflight: usize,
+    /// Their bytes, as far as they are not done but for their last acknowledgements.
+    pub inflight_bytes: usize,
+    /// Messages in flight since an earlier connection and not repeated because a right is gone.
+    pub held: usize,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
     queue: VecDeque<Waiting>,
@@ -105,6 +124,7 @@ pub(super) struct Outgoing {
     /// In flight since an earlier connection and not repeated, because a right is gone. They keep their packet ids:
     /// the client may have seen them.
     held: Vec<InFlight>,
+    held_bytes: usize,
     launched: u64,
     last_id: u16,
     /// The highest number of a shared message that was ever queued.
@@ -139,6 +159,18 @@ impl Outgoing {
         });
         for waiting in self.queue.iter_mut().chain(&mut self.withheld).chain(inflight) {
             waiting.epoch = Epoch::NEVER;
+        }
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load {
+            queued: self.queue.len(),
+            queued_bytes: self.queued_bytes,
+            withheld: self.withheld.len(),
+            withheld_bytes: self.withheld_bytes,
+            inflight: self.inflight.len(),
+            inflight_bytes: self.inflight_bytes,
+            held: self.held.len(),
         }
     }
 
@@ -236,6 +268,7 @@ impl Outgoing {
         }
         let held = self.held.last().is_some_and(|entry| entry.epoch() != Some(epoch));
         if held {
+            self.held_bytes = 0;
             for entry in self.held.drain(..) {
                 self.inflight_bytes += entry.bytes();
                 self.inflight.push_back(entry);
@@ -272,14 +305,22 @@ impl Outgoing {
         self.remove(self.sent);
     }
 
-    /// Takes what [`Outgoing::unsent`] showed aside until the policy changes.
-    pub(super) fn hold_unsent(&mut self, epoch: Epoch) {
+    /// Takes what [`Outgoing::unsent`] showed aside until the policy changes. Says how many that were held before gave
+    /// way: rights that go one after the other, a connection each, must not gather more than one window holds.
+    pub(super) fn hold_unsent(&mut self, epoch: Epoch, bounds: &Bounds) -> usize {
         if let Some(mut entry) = self.remove(self.sent) {
             if let Stage::Published(waiting) = &mut entry.stage {
                 waiting.epoch = epoch;
             }
+            self.held_bytes += entry.bytes();
             self.held.push(entry);
         }
+        let before = self.held.len();
+        while self.held.len() > bounds.inflight || self.held_bytes > bounds.queued_bytes && self.held.len() > 1 {
+            let oldest = self.held.remove(0);
+            self.held_bytes = self.held_bytes.saturating_sub(oldest.bytes());
+        }
+        before - self.held.len()
     }
 
     /// A new connection has seen nothing yet.

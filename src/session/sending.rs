@@ -71,7 +71,7 @@ pub(super) fn repeat(entry: &InFlight, terms: Terms, outbox: &mut Outbox, now: M
                 return Written::NoRoom;
             }
             let release = Ack { packet_id: entry.id, reason: ReasonCode::Success, properties: Properties::default() };
-            Packet::PubRel(release).encode(terms.version, outbox.frames());
+            outbox.append(&Packet::PubRel(release), terms.version);
             Written::Yes
         }
     }
@@ -163,7 +163,7 @@ fn append(
         (true, false) => outbox.frames().extend_from_slice(publish.payload),
         (false, _) => {}
     }
-    outbox.count_publication();
+    outbox.count_publication(publish.payload.len());
     Written::Yes
 }
 

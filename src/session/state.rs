@@ -2,7 +2,10 @@
 
 use super::outgoing::{Acknowledged, Outgoing, Queued, Share, Stage, Waiting};
 use super::sending::{self, Written};
-use super::{Bounds, Expiry, Incoming, Message, Moment, Outbox, Publication, SubscriptionId, Subscriptions, WriterId};
+use super::{
+    Bounds, Drops, Expiry, Incoming, Load, Message, Moment, Outbox, Publication, SubscriptionId, Subscriptions,
+    WriterId,
+};
 use crate::policy::{Policy, Principal};
 use crate::protocol::{PacketId, QoS, ReasonCode, TopicFilter, Version};
 use std::sync::Arc;
@@ -47,6 +50,8 @@ pub struct Session {
     pub incoming: Incoming,
     /// How long it outlives its connection.
     pub expiry: Expiry,
+    /// What it did not get.
+    pub drops: Drops,
     pub(super) outgoing: Outgoing,
     pub(super) terms: Option<Terms>,
 }
@@ -107,6 +112,7 @@ impl Session {
             subscriptions: Subscriptions::default(),
             incoming: Incoming::default(),
             expiry,
+            drops: Drops::default(),
             outgoing: Outgoing::default(),
             terms: None,
         }
@@ -130,6 +136,11 @@ impl Session {
     /// Messages in flight.
     pub fn inflight(&self) -> usize {
         self.outgoing.inflight()
+    }
+
+    /// Everything that waits or is in flight, counted.
+    pub fn load(&self) -> Load {
+        self.outgoing.load()
     }
 
     /// Whether [`Session::pump`] could have something to send.
@@ -362,7 +373,7 @@ impl Session {
                 && waiting.epoch != policy.epoch()
                 && !may_pass(&self.principal, waiting, policy)
             {
-                self.outgoing.hold_unsent(policy.epoch());
+                self.drops.withheld += self.outgoing.hold_unsent(policy.epoch(), bounds) as u64;
                 continue;
             }
             if !self.outgoing.has_window(window(terms, bounds)) {
@@ -371,7 +382,10 @@ impl Session {
             match sending::repeat(entry, terms, outbox, now) {
                 Written::Yes => self.outgoing.mark_sent(),
                 // The client takes less than it did: done, as if delivered.
-                Written::TooLarge => self.outgoing.abandon_unsent(),
+                Written::TooLarge => {
+                    self.outgoing.abandon_unsent();
+                    self.drops.too_large += 1;
+                }
                 Written::NoRoom => {
                     outbox.starve();
                     return false;
@@ -393,6 +407,7 @@ impl Session {
         while let Some(waiting) = self.outgoing.peek() {
             if waiting.message.is_expired(now) {
                 self.outgoing.pop();
+                self.drops.expired += 1;
                 expired += 1;
                 continue;
             }
@@ -408,7 +423,11 @@ impl Session {
             }
             let waiting = waiting.clone();
             match sending::launch(&mut self.outgoing, &waiting, terms, outbox, now) {
-                Written::Yes | Written::TooLarge => _ = self.outgoing.pop(),
+                Written::Yes => _ = self.outgoing.pop(),
+                Written::TooLarge => {
+                    self.outgoing.pop();
+                    self.drops.too_large += 1;
+                }
                 Written::NoRoom => {
                     outbox.starve();
                     break;

@@ -112,8 +112,8 @@ fn connect_properties_that_break_the_rules_have_their_reason() {
         (property::byte(property::RESPONSE_INFORMATION, 2), 0x82),
         (property::two(property::RECEIVE_MAXIMUM, 1).repeat(2), 0x82),
         (property::four(property::SESSION_EXPIRY, 1).repeat(2), 0x82),
-        (property::two(property::TOPIC_ALIAS, 1), 0x81),
-        (property::byte(property::MAXIMUM_QOS, 1), 0x81),
+        (property::two(property::TOPIC_ALIAS, 1), 0x82),
+        (property::byte(property::MAXIMUM_QOS, 1), 0x82),
         (vec![0x7F], 0x81),
         (vec![property::SESSION_EXPIRY, 0, 0], 0x81),
     ] {

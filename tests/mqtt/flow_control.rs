@@ -55,7 +55,7 @@ fn no_more_than_the_receive_maximum_of_the_client_is_under_way() {
     reader.expect_silence();
 }
 
-/// 5.0 `[MQTT-3.3.4-10]` `[MQTT-4.9.0-3]` `[MQTT-3.3.4-8]`
+/// 5.0 `[MQTT-3.3.4-10]` `[MQTT-4.9.0-3]`
 #[test]
 fn other_packets_do_not_wait_for_the_quota() {
     let scene = Scene::of(Version::V5);
@@ -80,7 +80,7 @@ fn other_packets_do_not_wait_for_the_quota() {
     assert_eq!(Delivery::next(&mut reader).payload, b"zero");
 }
 
-/// 5.0 `[MQTT-3.3.4-7]` `[MQTT-4.13.1-1]`
+/// 5.0 `[MQTT-3.3.4-7]` `[MQTT-3.3.4-8]` `[MQTT-4.13.1-1]`
 #[test]
 fn a_publisher_beyond_the_server_s_receive_maximum_is_closed() {
     let scene = Scene::of(Version::V5);
@@ -92,6 +92,10 @@ fn a_publisher_beyond_the_server_s_receive_maximum_is_closed() {
         writer.send(&wire::publish(scene.version, &scene.topic("t"), b"x", 2, false, id));
         assert!(writer.expect(PUBREC).code() < 0x80);
     }
+    // Its quota is used up: everything but such a publication is served.
+    writer.send(&wire::subscribe(scene.version, 1, &[(&scene.topic("other"), 0)]));
+    writer.expect(SUBACK);
+    writer.expect_silence();
     writer.send(&wire::publish(scene.version, &scene.topic("t"), b"x", 2, false, maximum + 1));
     writer.expect_fault(0x93);
 }

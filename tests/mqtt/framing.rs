@@ -1,6 +1,6 @@
 //! The fixed header (5.0 section 2.1, 3.1.1 section 2.2).
 
-use crate::common::wire::Version;
+use crate::common::wire::{Version, packet};
 use crate::scene::Scene;
 
 /// The flags that the standards list for each packet a client sends, PUBLISH aside.
@@ -15,9 +15,11 @@ fn reserved_flags_other_than_listed_close_the_connection() {
         for (kind, expected) in FLAGS.into_iter().chain(auth) {
             for flags in (0..16).filter(|flags| *flags != expected) {
                 let mut client = scene.enter("c");
-                // With a packet id and room for what follows: only the flags are at fault.
-                client.send(&[kind | flags, 2, 0, 1]);
-                client.expect_fault(0x81);
+                // With a packet id where there has to be one: only the flags are at fault.
+                let body: &[u8] = if kind < 0xC0 { &[0, 1] } else { &[] };
+                client.send(&packet(kind | flags, body));
+                // AUTH is out of place whatever its flags.
+                client.expect_fault(if kind == 0xF0 { 0x82 } else { 0x81 });
             }
         }
     }

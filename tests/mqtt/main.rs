@@ -27,6 +27,7 @@ mod publish;
 mod quality;
 mod retained;
 mod sessions;
+mod shared;
 mod strings;
 mod subscribe;
 mod topics;

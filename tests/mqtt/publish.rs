@@ -22,11 +22,11 @@ fn a_publish_that_does_not_begin_with_a_topic_closes_the_connection() {
 #[test]
 fn a_topic_name_with_wildcards_or_without_characters_closes_the_connection() {
     for scene in Scene::both() {
-        for (topic, reason) in [("#", 0x90), ("a/#", 0x90), ("+", 0x90), ("a/+/b", 0x90), ("a+", 0x90), ("", 0x82)] {
+        for topic in ["#", "a/#", "+", "a/+/b", "a+", ""] {
             for qos in [0, 1, 2] {
                 let mut client = scene.enter("c");
                 client.send(&wire::publish(scene.version, topic, b"x", qos, false, 1));
-                client.expect_fault(reason);
+                client.expect_fault(0x81);
             }
         }
     }
@@ -87,7 +87,7 @@ fn a_publish_that_is_not_allowed_is_acknowledged_and_goes_nowhere() {
     }
 }
 
-/// 5.0 `[MQTT-3.3.1-3]` `[MQTT-4.3.2-2]` `[MQTT-4.3.3-2]` `[MQTT-4.3.1-1]`
+/// 5.0 `[MQTT-3.3.1-2]` `[MQTT-3.3.1-3]` `[MQTT-4.3.2-2]` `[MQTT-4.3.3-2]` `[MQTT-4.3.1-1]`
 /// 3.1.1 `[MQTT-3.3.1-3]` `[MQTT-4.3.2-1]` `[MQTT-4.3.3-1]` `[MQTT-4.3.1-1]`
 #[test]
 fn dup_of_the_publisher_is_not_dup_of_the_delivery() {
@@ -251,7 +251,7 @@ fn a_message_larger_than_the_client_takes_is_dropped_as_if_sent() {
 }
 
 /// 5.0 `[MQTT-4.2.0-1]`
-/// 3.1.1 `[MQTT-7.1.1-1]` `[MQTT-7.0.0-2]`
+/// 3.1.1 `[MQTT-7.1.1-1]`
 #[test]
 fn a_packet_may_come_byte_by_byte_and_many_at_once() {
     for scene in Scene::both() {

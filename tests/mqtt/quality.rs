@@ -110,8 +110,8 @@ fn after_puback_the_same_packet_id_is_a_new_message_whatever_its_dup() {
     }
 }
 
-/// 5.0 `[MQTT-4.3.3-10]` `[MQTT-4.3.3-11]` `[MQTT-4.3.3-12]`
-/// 3.1.1 `[MQTT-4.3.3-2]`
+/// 5.0 `[MQTT-4.3.3-10]` `[MQTT-4.3.3-11]` `[MQTT-4.3.3-12]` `[MQTT-2.2.1-3]`
+/// 3.1.1 `[MQTT-4.3.3-2]` `[MQTT-2.3.1-2]`
 #[test]
 fn a_qos_2_packet_id_stands_for_one_message_until_pubcomp() {
     for scene in Scene::both() {

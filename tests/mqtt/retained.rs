@@ -2,7 +2,7 @@
 
 use crate::common::client::RawClient;
 use crate::common::wire::{self, SUBACK, Version};
-use crate::packets::{Delivery, Publish};
+use crate::packets::{Delivery, Publish, property, subscribe as subscribe_with, values};
 use crate::scene::{Scene, subscribe};
 
 /// Subscription options of 5.0.
@@ -131,6 +131,21 @@ fn retain_handling_says_whether_a_subscription_brings_retained_messages() {
             }
             reader.expect_silence();
         }
+    }
+}
+
+/// 5.0 `[MQTT-3.3.4-3]`
+#[test]
+fn a_retained_message_carries_the_identifier_of_the_subscription_that_brought_it() {
+    let scene = Scene::of(Version::V5);
+    retain(&mut scene.enter("writer"), &scene.topic("a"), b"kept", 1);
+    let mut reader = scene.enter("reader");
+    for (filter, identifier) in [("#", 7), ("+", 8)] {
+        let properties = property::byte(property::SUBSCRIPTION_IDENTIFIER, identifier);
+        reader.send(&subscribe_with(scene.version, 1, &properties, &[(&scene.topic(filter), 0)]));
+        reader.expect(SUBACK);
+        let delivery = Delivery::next(&mut reader);
+        assert_eq!(values(&delivery.properties, property::SUBSCRIPTION_IDENTIFIER), [[identifier]]);
     }
 }
 

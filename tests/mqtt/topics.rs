@@ -78,7 +78,7 @@ fn topics_are_compared_as_they_are() {
             ("a ", "a"),
             // The same letter, composed and decomposed.
             ("\u{E9}", "e\u{301}"),
-            ("\u{FFFD}", "\u{FFFF}"),
+            ("\u{FFFD}", "\u{E000}"),
         ] {
             let (filter, topic) = (scene.topic(filter), scene.topic(topic));
             assert!(!arrives(&scene, &filter, &topic), "{filter:?} on {topic:?}");

@@ -29,7 +29,7 @@ fn a_will_is_published_however_the_connection_ends_without_a_goodbye() {
         // A protocol error.
         let mut faulty = scene.accepted(&willing(&scene, 0, &[]));
         faulty.send(&[0, 0]);
-        faulty.expect_fault(0x81);
+        faulty.expect_fault(0x82);
         expect_will();
         // A takeover.
         let mut old = scene.accepted(&willing(&scene, 0, &[]));

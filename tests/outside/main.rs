@@ -16,6 +16,8 @@ mod odd_certificates;
 mod policy_changes;
 mod quickstart;
 mod rumqttc_client;
+mod sessions;
 mod shared;
 mod shutdown;
 mod storm;
+mod sys;

@@ -44,6 +44,15 @@ impl Effort {
         }
     }
 
+    /// Whether no other member is asked.
+    fn is_final(self, delivery: Delivery) -> bool {
+        match delivery {
+            Delivery::Sent | Delivery::Queued { .. } => true,
+            Delivery::DroppedQueueFull | Delivery::Refused => self == Self::GivingWay,
+            Delivery::Withheld(_) | Delivery::DroppedSlowReader => false,
+        }
+    }
+
     fn bounds(self, bounds: &Bounds) -> Bounds {
         match self {
             Self::Now => Bounds { queued_messages: 0, when_full: QueueFullPolicy::Refuse, ..*bounds },
@@ -83,24 +92,24 @@ impl Hub {
             let suits = |standing| effort.suits(qos, standing);
             while let Some(member) = group.choose(|session| passed.contains_key(&session), suits) {
                 let delivery = self.offer_to_member(offer, &member, share, effort, wakes);
-                match (delivery, effort) {
-                    (Delivery::Sent, _) => return Some(delivery),
-                    (Delivery::Queued { .. }, _) => {
-                        self.keep_at(group, &member, |session| passed.contains_key(&session));
-                        return Some(delivery);
-                    }
-                    (Delivery::DroppedQueueFull | Delivery::Refused, Effort::GivingWay) => return Some(delivery),
-                    (_, _) => {}
+                if matches!(delivery, Delivery::Queued { .. }) {
+                    self.keep_at(group, &member, |session| passed.contains_key(&session));
+                }
+                if effort.is_final(delivery) {
+                    return Some(delivery);
                 }
                 passed.insert(member.cell.id, delivery);
                 // That one has just left says nothing about the others.
                 if last.is_none() || delivery != Delivery::Withheld(Withheld::NotSubscribed) {
-                    last = Some(delivery);
+                    last = Some((delivery, member));
                 }
             }
         }
-        // Members there are, but none is connected: QoS 0 does not wait for them.
-        last.or_else(|| (group.len() > 0).then_some(Delivery::DroppedSlowReader))
+        // What nobody took counts once, with a member that was asked last.
+        last.map(|(delivery, member): (_, Entry)| {
+            member.cell.lock().note(delivery);
+            delivery
+        })
     }
 
     fn offer_to_member(
@@ -113,7 +122,11 @@ impl Hub {
     ) -> Delivery {
         let mut state = member.cell.lock();
         let via = Via { ids: &[member.id], share };
-        self.offer(offer, &mut state, via, &effort.bounds(&self.bounds), wakes)
+        let delivery = self.offer(offer, &mut state, via, &effort.bounds(&self.bounds), wakes);
+        if effort.is_final(delivery) {
+            state.note(delivery);
+        }
+        delivery
     }
 
     /// Whether a message for the group would be taken by somebody, or need not be.

@@ -6,7 +6,7 @@
 
 use super::SharedGroup;
 use super::standing::{Class, Seat, Standing};
-use crate::hub::publish::{Offer, count};
+use crate::hub::publish::Offer;
 use crate::hub::sessions::{SessionCell, State};
 use crate::hub::tree::Entry;
 use crate::hub::{Hub, Wakes};
@@ -92,7 +92,8 @@ impl Kept {
 
 /// The end of a handover.
 enum Outcome {
-    Delivered(Delivery),
+    /// Taken, or counted with the member that dropped it.
+    Delivered,
     /// Nobody may write or read it now.
     Withheld,
     NoGroup,
@@ -120,10 +121,11 @@ impl Hub {
         }
         let group = self.subscriptions.group(&stray.share.filter);
         match self.hand_over(stray, group.as_ref(), policy, now, wakes) {
-            Outcome::Delivered(delivery) => count(delivery),
+            Outcome::Delivered => {}
             Outcome::NoGroup => METRICS.shared_messages_lost.increment(),
             Outcome::Withheld => match group.is_some_and(|group| self.park(stray, &group, policy)) {
-                true => METRICS.deliveries_withheld.increment(),
+                // Its last member counted it.
+                true => {}
                 false => METRICS.shared_messages_lost.increment(),
             },
         }
@@ -139,6 +141,7 @@ impl Hub {
     ) -> Outcome {
         let Some(group) = group else { return Outcome::NoGroup };
         let message = &stray.message;
+        // What the broker says itself has QoS 0 and never waits.
         let WriterId::Client(writer) = &message.writer else { return Outcome::NoGroup };
         let judged = policy.authorize_publish(writer, message.topic.as_name(), message.qos, message.retain);
         let Ok(permit) = judged else { return Outcome::Withheld };
@@ -147,7 +150,7 @@ impl Hub {
         match self.offer_to_group(&offer, group, Some(&stray.share), wakes) {
             None | Some(Delivery::Withheld(Withheld::NotSubscribed)) => Outcome::NoGroup,
             Some(Delivery::Withheld(Withheld::NoRight)) => Outcome::Withheld,
-            Some(delivery) => Outcome::Delivered(delivery),
+            Some(_) => Outcome::Delivered,
         }
     }
 

@@ -8,7 +8,8 @@ pub(super) const SHORTEST_PACKET: usize = 2;
 
 pub(super) const SECOND_CONNECT: DecodeError = DecodeError::Protocol("a second CONNECT [MQTT-3.1.0-2]");
 
-const AUTH_UNASKED: DecodeError = DecodeError::Protocol("AUTH without an authentication method, and with flags");
+pub(super) const AUTH_UNASKED: DecodeError =
+    DecodeError::Protocol("AUTH, malformed and without an authentication method [MQTT-4.12.0-6]");
 
 /// The bytes of one packet, as far as they are there.
 pub(super) enum Frame<'a> {

@@ -118,7 +118,7 @@ impl Outgoing {
         let mut taken = std::mem::take(&mut self.strayed);
         taken.extend(unsent.chain(unacknowledged).filter_map(|waiting| waiting.handover()));
         taken.sort_by_key(|handover| handover.share.number);
-        (self.queued_bytes, self.withheld_bytes, self.inflight_bytes, self.sent) = (0, 0, 0, 0);
+        (self.queued_bytes, self.withheld_bytes, self.inflight_bytes, self.held_bytes, self.sent) = (0, 0, 0, 0, 0);
         taken
     }
 

@@ -97,10 +97,8 @@ fn qos_0_needs_no_window_and_is_never_queued() {
     publisher.publish("t/a", QoS::AtMostOnce, 0, "0");
     assert_eq!(only.texts(), ["m1", "0"]);
     only.break_off();
-    let before = METRICS.messages_dropped_slow_reader.value();
     publisher.publish("t/a", QoS::AtMostOnce, 0, "0");
     assert_eq!(world.hub.queued_messages(), 0);
-    assert!(METRICS.messages_dropped_slow_reader.value() > before);
 }
 
 #[test]

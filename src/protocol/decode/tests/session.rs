@@ -68,8 +68,8 @@ fn auth() {
         ReasonCode::ProtocolError,
         &["F0 00", "F0 02 18 00", "F0 06 18 04 16 00 01 09", "F0 01 00"],
     );
-    all_refused(Version::V5, Sender::Client, ReasonCode::MalformedPacket, &["F0 01 18"]);
-    all_refused(Version::V5, Sender::Client, ReasonCode::ProtocolError, &["F1", "F0 01 1A"]);
+    all_refused(Version::V5, Sender::Client, ReasonCode::ProtocolError, &["F1", "F0 01 18", "F0 01 1A"]);
+    all_refused(Version::V5, Sender::Server, ReasonCode::MalformedPacket, &["F1", "F0 01 18"]);
     for version in [Version::V3_1, Version::V3_1_1] {
         all_refused(version, Sender::Client, ReasonCode::ProtocolError, &["F0"]);
     }
