@@ -8,6 +8,7 @@ pub(super) enum Children {
     #[default]
     None,
     One(Box<(Box<str>, Node)>),
+    #[allow(clippy::box_collection, reason = "a map inline would widen every node")]
     Many(Box<HashMap<Box<str>, Node, ahash::RandomState>>),
 }
 
