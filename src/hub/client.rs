@@ -118,12 +118,13 @@ impl Client {
                 Ok(())
             }
             Packet::Subscribe(subscribe) => self.subscribe(&subscribe, now, wakes),
-            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, wakes),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, now, wakes),
             Packet::PingReq => {
                 self.outbound.push(wakes, Outbox::forget_idle_aliases);
                 self.answer(&Packet::PingResp, wakes);
                 // A right may have come back since, and with it messages that were withheld.
                 self.pull(now, wakes);
+                self.hub.gather(&self.cell, now, wakes);
                 Ok(())
             }
             Packet::Disconnect(disconnect) => Err(self.disconnected(&disconnect)),
@@ -137,10 +138,7 @@ impl Client {
 
     /// Fills the outbound with what the session holds back: call it when the outbound has been written.
     pub fn pull(&self, now: Moment, wakes: &mut Wakes) {
-        let mut state = self.cell.lock();
-        if state.link_of(self.connection).is_some() {
-            self.hub.pump(&mut state, now, wakes);
-        }
+        self.hub.serve(&self.cell, self.connection, now, wakes);
     }
 
     /// The connection is over.
@@ -218,14 +216,18 @@ impl Client {
         let answer = SubAck { packet_id: subscribe.packet_id, properties: properties.as_properties(), reasons };
         self.answer(&Packet::SubAck(answer), wakes);
         self.hub.pump(&mut state, now, wakes);
+        drop(state);
+        self.hub.gather(&self.cell, now, wakes);
         Ok(())
     }
 
-    fn unsubscribe(&self, unsubscribe: &Unsubscribe<'_>, wakes: &mut Wakes) -> Result<(), Closed> {
+    fn unsubscribe(&self, unsubscribe: &Unsubscribe<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         let mut state = self.own_state()?;
         let reasons = self.hub.unsubscribe(&self.cell, &mut state, &unsubscribe.filters);
         let answer = UnsubAck { packet_id: unsubscribe.packet_id, properties: Properties::default(), reasons };
         self.answer(&Packet::UnsubAck(answer), wakes);
+        drop(state);
+        self.hub.settle_strays(now, wakes);
         Ok(())
     }
 

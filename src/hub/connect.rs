@@ -90,6 +90,9 @@ impl Hub {
             drop(state);
             break cell;
         };
+        self.settle_strays(now, wakes);
+        self.gather(&cell, now, wakes);
+        self.serve(&cell, connection, now, wakes);
         for will in wills {
             self.fire(&will, now, wakes);
         }
@@ -151,7 +154,7 @@ impl Hub {
         link.will.filter(|will| will.delay.is_zero() || !goes_on)
     }
 
-    /// CONNACK first, then whatever the session holds.
+    /// CONNACK first; [`Hub::serve`] brings whatever the session holds.
     #[allow(clippy::too_many_arguments, reason = "the facts of one CONNECT, each once")]
     fn attach(
         &self,
@@ -187,7 +190,6 @@ impl Hub {
             outbound.touch(now);
             self.deadlines.add(now.after(silence), Deadline::KeepAlive, cell, connection);
         }
-        self.pump(state, now, wakes);
     }
 
     /// One and a half times the keep alive in force.

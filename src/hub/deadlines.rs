@@ -90,6 +90,7 @@ impl Hub {
     /// Does what is due at `now`. Call it every tenth of a second or so.
     pub fn tick(self: &Arc<Self>, now: Moment, wakes: &mut Wakes) {
         self.purge_retained(now);
+        self.judge_kept(now, wakes);
         loop {
             let due = self.deadlines.take_due(now);
             if due.is_empty() {
@@ -138,6 +139,7 @@ impl Hub {
         METRICS.sessions_expired.increment();
         let will = self.end_session(cell, &mut state);
         drop(state);
+        self.settle_strays(now, wakes);
         if let Some(will) = will {
             self.fire(&will, now, wakes);
         }

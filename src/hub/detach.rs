@@ -41,6 +41,7 @@ impl Hub {
         let will = will.filter(|_| fate == WillFate::Keep);
         let due = self.leave(cell, &mut state, will, connection, now);
         drop(state);
+        self.disperse(cell, now, wakes);
         if let Some(will) = due {
             self.fire(&will, now, wakes);
         }
@@ -70,10 +71,11 @@ impl Hub {
     }
 
     /// Removes the session for good; returns the will that was waiting, due because the session ends
-    /// (section 3.1.3.2.2).
+    /// (section 3.1.3.2.2). [`Hub::settle_strays`] when the lock is given up.
     pub(super) fn end_session(&self, cell: &Arc<SessionCell>, state: &mut State) -> Option<Will> {
         state.ended = true;
         self.unsubscribe_all(cell, &state.session);
+        self.release_shared(state);
         self.sessions.remove(cell);
         state.pending_will.take()
     }

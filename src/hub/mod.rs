@@ -14,7 +14,8 @@
 //!
 //! 1. a session (`SessionCell`), never two at once: a client leaves its own before it publishes;
 //! 2. a partition of the subscription tree;
-//! 3. the members of a shared group · a shard of the session table · the retained messages · the deadlines;
+//! 3. the members of a shared group · the strays between members · a shard of the session table · the retained messages
+//!    · the deadlines;
 //! 4. an outbound.
 //!
 //! A route is a hint: the receiver's own subscription, under its session's lock, decides. So nothing is delivered
@@ -56,6 +57,7 @@ use arc_swap::ArcSwap;
 use deadlines::Deadlines;
 use retained::RetainedMessages;
 use sessions::{ConnectionId, SessionTable};
+use shared::Strays;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tree::SubscriptionTree;
@@ -73,6 +75,7 @@ pub struct Hub {
     /// Those of `$SYS`, which no limit and no wildcard reaches.
     system: RetainedMessages,
     deadlines: Deadlines,
+    strays: Strays,
     last_id: AtomicU64,
 }
 
@@ -97,6 +100,7 @@ impl Hub {
             retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
             system: RetainedMessages::new(usize::MAX, usize::MAX),
             deadlines: Deadlines::default(),
+            strays: Strays::default(),
             last_id: AtomicU64::new(0),
             mqtt,
             limits,

@@ -108,6 +108,7 @@ impl Hub {
         };
         let pending = self.end_session(&cell, &mut state);
         drop(state);
+        self.settle_strays(now, wakes);
         for will in will.into_iter().chain(pending) {
             self.fire(&will, now, wakes);
         }

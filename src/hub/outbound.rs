@@ -40,6 +40,17 @@ pub struct Taken {
     pub closing: Option<ReasonCode>,
 }
 
+/// What an outbound could do with a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Take it.
+    Open,
+    /// Nothing, until some of what waits is written.
+    Full,
+    /// Nothing any more.
+    Closing,
+}
+
 /// Connections to wake at the end of a batch, each once.
 #[derive(Debug, Default)]
 pub struct Wakes {
@@ -126,6 +137,19 @@ impl Outbound {
     /// Whether the client should not be read from until some of what waits is written.
     pub fn is_full(&self) -> bool {
         self.inner.lock().outbox.is_full()
+    }
+
+    /// Whether publications could be appended. Who finds it full is told: the client's task pulls when it has written.
+    pub(super) fn room(&self) -> Room {
+        let mut inner = self.inner.lock();
+        match (inner.closing, inner.outbox.is_full()) {
+            (Some(_), _) => Room::Closing,
+            (None, false) => Room::Open,
+            (None, true) => {
+                inner.outbox.starve();
+                Room::Full
+            }
+        }
     }
 
     /// Moves what waits into `buffer`; its publications count as sent.

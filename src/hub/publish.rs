@@ -1,10 +1,10 @@
 //! One publication to everyone who reads its topic.
 
 use super::route::{Receiver, Route, RouteMemory};
-use super::sessions::State;
+use super::sessions::{ConnectionId, SessionCell, State};
 use super::{Hub, Wakes};
 use crate::policy::Policy;
-use crate::session::{Delivery, Moment, Publication, QueueFullPolicy, SubscriptionId, Withheld};
+use crate::session::{Bounds, Delivery, Moment, Publication, QueueFullPolicy, Via, Withheld};
 use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
 
@@ -19,6 +19,13 @@ pub enum Published {
     /// A bound was reached and the publisher is to be told (0x97). Nobody got it, unless the bound was reached while
     /// it was on its way: then those that have it get it again when the publisher repeats it, and nobody misses it.
     OverQuota,
+}
+
+/// A publication as it is offered to its readers.
+pub(super) struct Offer<'a> {
+    pub(super) publication: &'a Publication<'a>,
+    pub(super) policy: &'a Policy,
+    pub(super) now: Moment,
 }
 
 impl Hub {
@@ -37,25 +44,30 @@ impl Hub {
             None => Arc::new(Route::look_up(&self.subscriptions, topic)),
         };
         let policy = self.policy.load();
-        if !self.has_room(publication, &route, &policy) {
+        let offer = Offer { publication, policy: &policy, now };
+        if !self.has_room(&offer, &route) {
             return Published::OverQuota;
         }
         self.retain(publication);
         let mut tally = Tally::default();
         for receiver in &route.receivers {
-            tally.add(self.deliver(publication, receiver, &policy, now, wakes));
+            tally.add(self.deliver(&offer, receiver, wakes));
         }
         for group in &route.groups {
-            if let Some(delivery) = self.deliver_shared(publication, &group.turn(), &policy, now, wakes) {
+            if let Some(delivery) = self.deliver_shared(&offer, group, wakes) {
                 tally.add(delivery);
             }
+        }
+        if !route.groups.is_empty() {
+            self.settle_strays(now, wakes);
         }
         tally.result()
     }
 
     /// Refused whole before anyone has it: a retained message beyond the bounds, and under
-    /// `queue_full = "refuse"` a reader whose queue is full.
-    fn has_room(&self, publication: &Publication<'_>, route: &Route, policy: &Policy) -> bool {
+    /// `queue_full = "refuse"` a reader, or a whole group of readers, whose queue is full.
+    fn has_room(&self, offer: &Offer<'_>, route: &Route) -> bool {
+        let publication = offer.publication;
         if publication.retain()
             && !publication.payload().is_empty()
             && self
@@ -69,14 +81,17 @@ impl Hub {
         let told =
             self.bounds.when_full == QueueFullPolicy::Refuse && publication.qos() > crate::protocol::QoS::AtMostOnce;
         !told
-            || route.receivers.iter().all(|receiver| {
-                let mut state = receiver.cell.lock();
-                let State { session, link, .. } = &mut *state;
-                let connection_has_room = link.as_ref().is_some_and(|link| !link.outbound.is_full());
-                !session.must_keep(publication, &receiver.subscriptions, policy)
-                    || connection_has_room && session.can_send(&self.bounds)
-                    || session.queue_has_room(publication, &self.bounds)
-            })
+            || route.receivers.iter().all(|receiver| self.receiver_has_room(offer, receiver))
+                && route.groups.iter().all(|group| self.group_has_room(offer, group))
+    }
+
+    fn receiver_has_room(&self, offer: &Offer<'_>, receiver: &Receiver) -> bool {
+        let mut state = receiver.cell.lock();
+        let State { session, link, .. } = &mut *state;
+        let connection_has_room = link.as_ref().is_some_and(|link| !link.outbound.is_full());
+        !session.must_keep(offer.publication, &receiver.subscriptions, offer.policy)
+            || connection_has_room && session.can_send(&self.bounds)
+            || session.queue_has_room(offer.publication, &self.bounds)
     }
 
     /// An empty payload clears, and only with the RETAIN flag `[MQTT-3.3.1-6]`.
@@ -89,71 +104,51 @@ impl Hub {
         }
     }
 
-    fn deliver(
-        &self,
-        publication: &Publication<'_>,
-        receiver: &Receiver,
-        policy: &Policy,
-        now: Moment,
-        wakes: &mut Wakes,
-    ) -> Delivery {
+    fn deliver(&self, offer: &Offer<'_>, receiver: &Receiver, wakes: &mut Wakes) -> Delivery {
         let mut state = receiver.cell.lock();
-        let delivery = self.offer(publication, &mut state, &receiver.subscriptions, policy, now, wakes);
+        let via = Via { ids: &receiver.subscriptions, share: None };
+        let delivery = self.offer(offer, &mut state, via, &self.bounds, wakes);
         state.note(delivery);
         delivery
     }
 
-    /// To the first member that takes it: connected ones before those that are away. Where none does, the last
-    /// one's reason; `None` without members.
-    fn deliver_shared(
+    pub(super) fn offer(
         &self,
-        publication: &Publication<'_>,
-        members: &[super::tree::Entry],
-        policy: &Policy,
-        now: Moment,
-        wakes: &mut Wakes,
-    ) -> Option<Delivery> {
-        let mut last = None;
-        for presence in [Presence::Connected, Presence::Away] {
-            for member in members {
-                let mut state = member.cell.lock();
-                if Presence::of(&state) != presence {
-                    continue;
-                }
-                let delivery = self.offer(publication, &mut state, &[member.id], policy, now, wakes);
-                last = Some((delivery, member));
-                if matches!(delivery, Delivery::Sent | Delivery::Queued { .. }) {
-                    state.note(delivery);
-                    return Some(delivery);
-                }
-            }
-        }
-        // What nobody took counts once, with the member that was asked last.
-        last.map(|(delivery, member)| {
-            member.cell.lock().note(delivery);
-            delivery
-        })
-    }
-
-    fn offer(
-        &self,
-        publication: &Publication<'_>,
+        offer: &Offer<'_>,
         state: &mut State,
-        subscriptions: &[SubscriptionId],
-        policy: &Policy,
-        now: Moment,
+        via: Via<'_>,
+        bounds: &Bounds,
         wakes: &mut Wakes,
     ) -> Delivery {
         if state.ended {
             // Its route was looked up before it went: a message queued here would be lost, to a group as well.
             return Delivery::Withheld(Withheld::NotSubscribed);
         }
+        let &Offer { publication, policy, now } = offer;
         let State { session, link, .. } = state;
         match link {
-            Some(link) => link.outbound.push(wakes, |outbox| {
-                session.deliver(publication, subscriptions, policy, Some(outbox), &self.bounds, now)
-            }),
-            None => session.deliver(publication, subscriptions, policy, None, &self.bounds, now),
+            Some(link) => {
+                link.outbound.push(wakes, |outbox| session.deliver(publication, via, policy, Some(outbox), bounds, now))
+            }
+            None => session.deliver(publication, via, policy, None, bounds, now),
+        }
+    }
+
+    /// A session's connection can take more: what waits goes out, and when nothing does any more, what lies with absent
+    /// members of its shared groups comes.
+    pub(super) fn serve(&self, cell: &SessionCell, connection: ConnectionId, now: Moment, wakes: &mut Wakes) {
+        let mut state = cell.lock();
+        if state.link_of(connection).is_none() {
+            return;
+        }
+        let was_behind = state.session.queued() > 0;
+        self.pump(&mut state, now, wakes);
+        self.strays.add(state.session.take_strayed());
+        let caught_up = was_behind && state.session.queued() == 0;
+        drop(state);
+        match caught_up {
+            true => self.gather(cell, now, wakes),
+            false => self.settle_strays(now, wakes),
         }
     }
 
@@ -196,21 +191,6 @@ impl Tally {
         match self.refused {
             0 => Published::Taken { receivers: self.receivers },
             _ => Published::OverQuota,
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    Connected,
-    Away,
-}
-
-impl Presence {
-    fn of(state: &State) -> Self {
-        match state.link {
-            Some(_) => Self::Connected,
-            None => Self::Away,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::outbound::Outbound;
 use super::retained::Cursor;
+use super::shared::{Seats, SharedStanding, Standing};
 use super::wills::Will;
 use crate::policy::DeviceKey;
 use crate::protocol::Version;
@@ -35,12 +36,18 @@ pub(super) struct SessionCell {
     pub(super) id: SessionId,
     /// The last connection. Changed under the lock of `state`, read also without.
     last_connection: AtomicU64,
+    /// For shared groups; kept while the session is a member of any.
+    standing: SharedStanding,
     state: Mutex<State>,
 }
 
-/// A locked session. Whatever its load has become counts when the lock is given up.
+/// A locked session. When the lock is given up, whatever its load has become counts, and the shared groups learn how
+/// it stands.
 #[derive(Debug)]
-pub(super) struct Locked<'a>(MutexGuard<'a, State>);
+pub(super) struct Locked<'a> {
+    cell: &'a SessionCell,
+    state: MutexGuard<'a, State>,
+}
 
 /// What the lock of a session guards.
 #[derive(Debug)]
@@ -51,6 +58,8 @@ pub(super) struct State {
     pub(super) cursors: VecDeque<Cursor>,
     /// A will that waits for its delay while the client is away.
     pub(super) pending_will: Option<Will>,
+    /// Memberships in shared groups, where there are any.
+    pub(super) seats: Option<Box<Seats>>,
     /// When the last connection ended, or the session was made.
     pub(super) left: Moment,
     /// What of the session's load is counted in the metrics.
@@ -93,17 +102,24 @@ impl SessionCell {
             link: None,
             cursors: VecDeque::new(),
             pending_will: None,
+            seats: None,
             left: Moment(0),
             counted: Load::default(),
             ended: false,
             session,
         };
         let id = state.session.id();
-        Arc::new(Self { key, id, last_connection: AtomicU64::new(0), state: Mutex::new(state) })
+        let standing = SharedStanding::new();
+        Arc::new(Self { key, id, last_connection: AtomicU64::new(0), standing, state: Mutex::new(state) })
     }
 
     pub(super) fn lock(&self) -> Locked<'_> {
-        Locked(self.state.lock())
+        Locked { cell: self, state: self.state.lock() }
+    }
+
+    /// How soon it could send a shared message, as of when its lock was last given up.
+    pub(super) fn standing(&self) -> Standing {
+        self.standing.read()
     }
 
     /// The last connection, if there ever was one: deadlines of earlier ones are void.
@@ -118,6 +134,29 @@ impl SessionCell {
     }
 }
 
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.state.count_load();
+        if let Some(seats) = &self.state.seats {
+            seats.announce(self.cell.id, &self.state, &self.cell.standing);
+        }
+    }
+}
+
 impl State {
     /// Counts what became of a delivery. QoS 0 for a client that is away is kept nowhere and no loss.
     pub(super) fn note(&mut self, delivery: Delivery) {
@@ -125,6 +164,21 @@ impl State {
             self.session.drops.count(delivery);
             count(delivery);
         }
+    }
+
+    /// Brings the metrics up to date.
+    fn count_load(&mut self) {
+        let (before, after) = (self.counted, self.load());
+        if before == after {
+            return;
+        }
+        let queued = |load: Load| load.queued + load.withheld;
+        let bytes = |load: Load| load.queued_bytes + load.withheld_bytes;
+        let inflight = |load: Load| load.inflight + load.held;
+        METRICS.messages_queued.change(queued(before), queued(after));
+        METRICS.messages_queued_bytes.change(bytes(before), bytes(after));
+        METRICS.messages_inflight.change(inflight(before), inflight(after));
+        self.counted = after;
     }
 
     /// What an ended session still holds goes with the last who looks at it, and waits for nobody.
@@ -225,36 +279,6 @@ impl SessionTable {
         // `SHARDS` is the length.
         #[allow(clippy::indexing_slicing, reason = "the remainder of the length")]
         &self.shards[index]
-    }
-}
-
-impl Deref for Locked<'_> {
-    type Target = State;
-
-    fn deref(&self) -> &State {
-        &self.0
-    }
-}
-
-impl DerefMut for Locked<'_> {
-    fn deref_mut(&mut self) -> &mut State {
-        &mut self.0
-    }
-}
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        let (before, after) = (self.0.counted, self.0.load());
-        if before == after {
-            return;
-        }
-        let queued = |load: Load| load.queued + load.withheld;
-        let bytes = |load: Load| load.queued_bytes + load.withheld_bytes;
-        let inflight = |load: Load| load.inflight + load.held;
-        METRICS.messages_queued.change(queued(before), queued(after));
-        METRICS.messages_queued_bytes.change(bytes(before), bytes(after));
-        METRICS.messages_inflight.change(inflight(before), inflight(after));
-        self.0.counted = after;
     }
 }
 

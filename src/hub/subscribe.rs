@@ -3,10 +3,11 @@
 use super::Hub;
 use super::retained::Cursor;
 use super::sessions::{SessionCell, State};
+use super::shared::Seats;
 use super::tree::Entry;
 use crate::policy::Policy;
 use crate::protocol::{QoS, ReasonCode, RetainHandling, Subscribe, SubscribeRequest, TopicFilter};
-use crate::session::{Moment, Outbox, Session};
+use crate::session::{Moment, Outbox, Session, Subscription};
 use crate::telemetry::metrics::METRICS;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -58,8 +59,9 @@ impl Hub {
         }
         let qos = grant.qos;
         let id = subscriptions.put(filter, *options, identifier, grant);
-        if !exists {
-            self.subscriptions.insert(filter, Entry { cell: Arc::clone(cell), id });
+        if !exists && let Some(group) = self.subscriptions.insert(filter, Entry { cell: Arc::clone(cell), id }) {
+            let seats = state.seats.get_or_insert_with(|| Box::new(Seats::new(self.bounds)));
+            seats.take(id, filter, &group);
         }
         let retained = match options.retain_handling {
             RetainHandling::OnSubscribe => true,
@@ -87,11 +89,21 @@ impl Hub {
                 Some(subscription) => {
                     self.subscriptions.remove(filter, &Entry { cell: Arc::clone(cell), id: subscription.id() });
                     state.cursors.retain(|cursor| cursor.subscription != subscription.id());
+                    self.leave_group(state, &subscription);
                     ReasonCode::Success
                 }
                 None => ReasonCode::NoSubscriptionExisted,
             })
             .collect()
+    }
+
+    /// A shared subscription has ended: what was not sent goes to the other members.
+    fn leave_group(&self, state: &mut State, subscription: &Subscription) {
+        let State { session, seats, .. } = state;
+        if let (Some(seats), Some(_)) = (seats, subscription.filter.share()) {
+            seats.leave(subscription.id());
+            self.strays.add(session.hand_over_unsent(&subscription.filter, usize::MAX, |_| true));
+        }
     }
 
     /// Takes a session's subscriptions out of the tree.

@@ -11,6 +11,7 @@ mod publishing;
 mod queues;
 mod reasons;
 mod rights;
+mod shared;
 mod subscribing;
 mod system;
 mod tree;

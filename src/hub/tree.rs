@@ -90,22 +90,33 @@ impl SubscriptionTree {
         }
     }
 
-    /// Adds a subscription, which is not there yet; a shared one joins its group.
-    pub(super) fn insert(&self, filter: &TopicFilter, entry: Entry) {
+    /// Adds a subscription, which is not there yet; a shared one joins its group, which comes back.
+    pub(super) fn insert(&self, filter: &TopicFilter, entry: Entry) -> Option<Arc<SharedGroup>> {
         self.count_of(filter).fetch_add(1, Ordering::Relaxed);
         self.partition(filter).change(|root| {
             let subscribers = root.subscribers(filter.levels());
             match filter.share() {
-                None => subscribers.entries.push(entry),
-                Some(share) => subscribers.join(share, entry),
+                None => {
+                    subscribers.entries.push(entry);
+                    None
+                }
+                Some(share) => Some(subscribers.join(share, filter, entry)),
             }
-        });
+        })
     }
 
     /// Removes a subscription, which is there.
     pub(super) fn remove(&self, filter: &TopicFilter, entry: &Entry) {
         self.count_of(filter).fetch_sub(1, Ordering::Relaxed);
         self.partition(filter).change(|root| root.remove(filter.levels(), filter.share(), entry));
+    }
+
+    /// The group of a shared filter, while it has members.
+    pub(super) fn group(&self, filter: &TopicFilter) -> Option<Arc<SharedGroup>> {
+        let share = filter.share()?;
+        let root = self.partition(filter).root.read();
+        let groups = &root.find(filter.levels())?.groups;
+        groups.iter().find(|group| group.name() == share).cloned()
     }
 
     /// The present versions of what `topic` would be looked up in.
@@ -213,6 +224,19 @@ impl Node {
         node.here.get_or_insert_default()
     }
 
+    /// The subscribers of a filter, if there are any.
+    fn find<'l>(&self, levels: impl Iterator<Item = Level<'l>>) -> Option<&Subscribers> {
+        let mut node = self;
+        for level in levels {
+            node = match level {
+                Level::Literal(text) => node.children.get(text)?,
+                Level::One => node.one.as_deref()?,
+                Level::Rest => return node.rest.as_deref(),
+            };
+        }
+        node.here.as_deref()
+    }
+
     /// Removes a subscription and every node that it leaves empty.
     fn remove<'l>(&mut self, mut levels: impl Iterator<Item = Level<'l>>, share: Option<&str>, entry: &Entry) {
         match levels.next() {
@@ -275,13 +299,15 @@ fn append(subscribers: Option<&Subscribers>, into: &mut Matches) {
 }
 
 impl Subscribers {
-    fn join(&mut self, share: &str, entry: Entry) {
-        if let Some(group) = self.groups.iter().find(|group| group.name() == share) {
-            return group.join(entry);
-        }
-        let group = SharedGroup::new(share);
+    fn join(&mut self, share: &str, filter: &TopicFilter, entry: Entry) -> Arc<SharedGroup> {
+        let known = self.groups.iter().find(|group| group.name() == share).cloned();
+        let group = known.unwrap_or_else(|| {
+            let group = Arc::new(SharedGroup::new(filter));
+            self.groups.push(Arc::clone(&group));
+            group
+        });
         group.join(entry);
-        self.groups.push(Arc::new(group));
+        group
     }
 
     fn remove(&mut self, share: Option<&str>, entry: &Entry) {

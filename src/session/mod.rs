@@ -18,6 +18,7 @@ mod message;
 mod outbox;
 mod outgoing;
 mod sending;
+mod shared;
 mod state;
 mod subscriptions;
 #[cfg(test)]
@@ -28,6 +29,6 @@ pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
 pub use outbox::{Appended, Outbox, PacketTooLarge};
-pub use outgoing::{Acknowledged, Bounds, Load, QueueFullPolicy};
-pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Withheld};
+pub use outgoing::{Acknowledged, Bounds, Handover, Load, QueueFullPolicy, Share};
+pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Via, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

@@ -1,5 +1,9 @@
 //! Messages on their way to the client: the queue of those that wait, the window of those in flight.
 
+mod shared;
+
+pub use shared::{Handover, Share};
+
 use super::Message;
 use crate::policy::Epoch;
 use crate::protocol::{PacketId, QoS};
@@ -42,6 +46,8 @@ pub(super) struct Waiting {
     pub(super) identifiers: Box<[u32]>,
     /// The policy that last let it through.
     pub(super) epoch: Epoch,
+    /// Where it came through a shared subscription.
+    pub(super) share: Option<Arc<Share>>,
 }
 
 /// A message with a packet id, until its last acknowledgement.
@@ -121,6 +127,10 @@ pub(super) struct Outgoing {
     held_bytes: usize,
     launched: u64,
     last_id: u16,
+    /// The highest number of a shared message that was ever queued.
+    newest_shared: u64,
+    /// Shared messages that the session lost the right to read and another member may have.
+    strayed: Vec<Handover>,
 }
 
 impl InFlight {
@@ -209,7 +219,8 @@ impl Outgoing {
             }
         }
         self.queued_bytes += size;
-        self.queue.push_back(waiting);
+        let place = self.place_of(&waiting);
+        self.queue.insert(place, waiting);
         displaced += self.trim_withheld(bounds);
         if displaced == 0 { Queued::Kept } else { Queued::Displaced(displaced) }
     }

@@ -1,6 +1,6 @@
 //! The session itself: chooses what a client gets, and when.
 
-use super::outgoing::{Acknowledged, Outgoing, Queued, Stage, Waiting};
+use super::outgoing::{Acknowledged, Outgoing, Queued, Share, Stage, Waiting};
 use super::sending::{self, Written};
 use super::{
     Bounds, Drops, Expiry, Incoming, Load, Message, Moment, Outbox, Publication, SubscriptionId, Subscriptions,
@@ -52,8 +52,17 @@ pub struct Session {
     pub expiry: Expiry,
     /// What it did not get.
     pub drops: Drops,
-    outgoing: Outgoing,
-    terms: Option<Terms>,
+    pub(super) outgoing: Outgoing,
+    pub(super) terms: Option<Terms>,
+}
+
+/// Through which of a session's subscriptions a publication came.
+#[derive(Clone, Copy, Debug)]
+pub struct Via<'a> {
+    /// Those that match: any number of ordinary ones, or one shared.
+    pub ids: &'a [SubscriptionId],
+    /// The message's place in the shared subscription, where it could come to wait.
+    pub share: Option<&'a Arc<Share>>,
 }
 
 /// What became of a publication for one session.
@@ -173,17 +182,17 @@ impl Session {
         self.outgoing.rewind();
     }
 
-    /// Offers a publication that `ids` matched. `outbox` is the connected client's.
+    /// Offers a publication that came `via` its subscriptions. `outbox` is the connected client's.
     pub fn deliver(
         &mut self,
         publication: &Publication<'_>,
-        ids: &[SubscriptionId],
+        via: Via<'_>,
         policy: &Policy,
         outbox: Option<&mut Outbox>,
         bounds: &Bounds,
         now: Moment,
     ) -> Delivery {
-        let fit = match self.fit(publication, ids, policy) {
+        let fit = match self.fit(publication, via.ids, policy) {
             Ok(fit) => fit,
             Err(withheld) => return Delivery::Withheld(withheld),
         };
@@ -197,6 +206,7 @@ impl Session {
                     identifiers: fit.identifiers.into_boxed_slice(),
                     // Not that of `policy`: it may be later than the one that judged the writer.
                     epoch: publication.epoch(),
+                    share: via.share.cloned(),
                 };
                 let came_back = self.outgoing.reconsider(policy.epoch());
                 match outbox {
@@ -237,6 +247,7 @@ impl Session {
             retain: true,
             identifiers: identifiers.into_boxed_slice(),
             epoch: policy.epoch(),
+            share: None,
         };
         let written = match qos {
             QoS::AtMostOnce => sending::write_stored(&waiting, None, terms, outbox, now),
@@ -360,7 +371,7 @@ impl Session {
         while let Some(entry) = self.outgoing.unsent() {
             if let Stage::Published(waiting) = &entry.stage
                 && waiting.epoch != policy.epoch()
-                && !self.may_pass(waiting, policy)
+                && !may_pass(&self.principal, waiting, policy)
             {
                 self.drops.withheld += self.outgoing.hold_unsent(policy.epoch(), bounds) as u64;
                 continue;
@@ -400,8 +411,11 @@ impl Session {
                 expired += 1;
                 continue;
             }
-            if waiting.epoch != policy.epoch() && !self.may_pass(waiting, policy) {
-                self.outgoing.withhold(policy.epoch());
+            if waiting.epoch != policy.epoch() && !may_pass(&self.principal, waiting, policy) {
+                // Perhaps another member of the group may read it.
+                if !self.outgoing.stray() {
+                    self.outgoing.withhold(policy.epoch());
+                }
                 continue;
             }
             if !self.outgoing.may_launch(window(terms, bounds), bounds) {
@@ -422,25 +436,25 @@ impl Session {
         }
         expired
     }
+}
 
-    /// Whether its writer may still have written it and its reader may still read it, under a policy that is newer
-    /// than the one that let it into the queue.
-    fn may_pass(&self, waiting: &Waiting, policy: &Policy) -> bool {
-        let message = &waiting.message;
-        let written = match &message.writer {
-            WriterId::Broker => true,
-            WriterId::Client(writer) => {
-                policy.authorize_publish(writer, message.topic.as_name(), message.qos, message.retain).is_ok()
-            }
-        };
-        // One topic is also a filter, the narrowest: a right to read it is a right to subscribe to it.
-        let readable = TopicFilter::parse(message.topic.as_str())
-            .is_ok_and(|filter| policy.authorize_subscribe(&self.principal, &filter, waiting.qos).is_ok());
-        written && readable
-    }
+/// Whether its writer may still have written a message and its reader may still read it, under a policy that is newer
+/// than the one that let it into the queue.
+pub(super) fn may_pass(reader: &Principal, waiting: &Waiting, policy: &Policy) -> bool {
+    let message = &waiting.message;
+    let written = match &message.writer {
+        WriterId::Broker => true,
+        WriterId::Client(writer) => {
+            policy.authorize_publish(writer, message.topic.as_name(), message.qos, message.retain).is_ok()
+        }
+    };
+    // One topic is also a filter, the narrowest: a right to read it is a right to subscribe to it.
+    let readable = TopicFilter::parse(message.topic.as_str())
+        .is_ok_and(|filter| policy.authorize_subscribe(reader, &filter, waiting.qos).is_ok());
+    written && readable
 }
 
 /// How many exchanges may be open at once.
-fn window(terms: Terms, bounds: &Bounds) -> usize {
+pub(super) fn window(terms: Terms, bounds: &Bounds) -> usize {
     usize::from(terms.receive_maximum).min(bounds.inflight)
 }

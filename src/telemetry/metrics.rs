@@ -140,6 +140,8 @@ metrics! {
     messages_dropped_slow_reader: Counter,
     /// QoS 1 and 2 messages dropped because a session's queue was full.
     messages_dropped_queue_full: Counter,
+    /// Messages of shared subscriptions dropped because no member was left who could take them.
+    shared_messages_lost: Counter,
     /// Messages larger than their reader takes.
     messages_too_large: Counter,
     /// Messages that expired before delivery.

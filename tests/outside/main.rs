@@ -17,6 +17,7 @@ mod policy_changes;
 mod quickstart;
 mod rumqttc_client;
 mod sessions;
+mod shared;
 mod shutdown;
 mod storm;
 mod sys;

@@ -1,6 +1,6 @@
 //! Subscriptions: options, identifiers, overlap, sharing, retained messages.
 
-use super::fixture::{Connection, Dial, World};
+use super::fixture::{Dial, World};
 use crate::protocol::{Property, QoS, RetainHandling, SubscriptionOptions};
 
 fn options(qos: QoS) -> SubscriptionOptions {
@@ -119,47 +119,4 @@ fn many_retained_messages_stream_through_a_small_outbound() {
             "each once, in order"
         );
     }
-}
-
-fn worker(world: &World, id: &'static str) -> Connection {
-    let mut worker = world.connect(&Dial { id, ..Dial::v5("a") });
-    worker.subscribe("$share/g/t/#", QoS::AtLeastOnce);
-    worker
-}
-
-#[test]
-fn a_shared_subscription_goes_round_its_connected_members() {
-    let world = World::new();
-    let mut workers = [worker(&world, "1"), worker(&world, "2")];
-    let mut publisher = world.connect(&Dial::v5("b"));
-    let away = worker(&world, "3");
-    away.break_off();
-    for id in 1..=6 {
-        publisher.publish("t/a", QoS::AtLeastOnce, id, "m");
-    }
-    let counts = workers.each_mut().map(|worker| worker.seen().len());
-    assert_eq!(counts.iter().sum::<usize>(), 6);
-    assert!(counts.iter().all(|count| *count >= 2), "{counts:?}");
-    assert_eq!(world.hub.queued_messages(), 0);
-    let [first, second] = workers;
-    first.break_off();
-    second.break_off();
-    publisher.publish("t/a", QoS::AtLeastOnce, 7, "m");
-    assert_eq!(world.hub.queued_messages(), 1, "nobody is there: one keeps it");
-}
-
-#[test]
-fn a_shared_message_passes_by_members_without_right() {
-    let mut world = World::new();
-    let mut without = worker(&world, "1");
-    let mut with = world.connect(&Dial::v5("b"));
-    with.subscribe("$share/g/t/#", QoS::AtLeastOnce);
-    let fleet = super::fixture::FLEET
-        .replace("subject = \"CN=a\"", "subject = \"CN=a\"\ndeny = [{ subscribe = \"t/secret\" }]");
-    world.set_fleet(&fleet);
-    for _ in 0..4 {
-        with.publish("t/secret", QoS::AtMostOnce, 0, "m");
-    }
-    assert!(without.seen().is_empty());
-    assert_eq!(with.seen().len(), 4);
 }

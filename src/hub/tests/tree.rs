@@ -76,7 +76,7 @@ proptest! {
         for text in &topics {
             let topic = TopicName::parse(text).unwrap();
             let matches = tree.lookup(topic);
-            let shared = matches.groups.iter().flat_map(|group| group.turn());
+            let shared = matches.groups.iter().flat_map(|group| group.members());
             let found: Vec<_> = matches.entries.iter().cloned().chain(shared).map(|entry| entry.id).collect();
             let set: BTreeSet<_> = found.iter().copied().collect();
             prop_assert_eq!(found.len(), set.len(), "nothing twice");
