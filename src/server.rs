@@ -7,6 +7,7 @@
 
 mod listeners;
 mod live;
+mod sys;
 
 use crate::admin::{PolicyAuthority, Service as AdminService, socket};
 use crate::config::Settings;
@@ -84,7 +85,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         let bound = listeners::bind(&settings, &tls)?;
         let addresses = listeners::addresses(&bound)?;
         let service = Service::new(Arc::clone(&hub));
-        let live = LiveHub::new(Arc::clone(&hub), addresses.clone());
+        let live = LiveHub::new(Arc::clone(&service), addresses.clone());
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
@@ -99,6 +100,9 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         drop(alive);
         let admin = tokio::spawn(socket::serve(socket, admin, until_changed(stopped.clone())));
         tokio::spawn(tick(Arc::clone(&service), stopped.clone()));
+        if !settings.mqtt.sys_interval.is_zero() {
+            tokio::spawn(sys::publish(Arc::clone(&service), settings.mqtt.sys_interval, stopped.clone()));
+        }
         tokio::spawn(end_rules(authority, stopped));
 
         let signals = Signals::new()?;

@@ -1,14 +1,17 @@
 //! [`PolicyAuthority`]: the store and the policy in force, changed together or not at all.
 
 use super::reply::BrokerView;
+use crate::hub::Hub;
 use crate::policy::record::DeviceStatus;
 use crate::policy::{Change, ChangeSet, CompileError, Compiler, DeviceKey, Epoch, Policy, PolicySettings};
 use crate::protocol::ReasonCode;
+use crate::session::Moment;
 use crate::store::policy_store::{self, LoadError, PolicyStore, StoreError};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -23,6 +26,28 @@ pub trait Live: Send + Sync {
 
     /// How the broker is; none where there is none.
     fn status(&self) -> Option<BrokerView>;
+
+    /// Its sessions; none where there is no broker.
+    fn running(&self) -> Option<Running<'_>>;
+}
+
+/// The hub of a running broker, and its clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Running<'a> {
+    /// The hub.
+    pub hub: &'a Hub,
+    /// The hub's present moment.
+    pub now: Moment,
+    /// The same by the calendar, Unix seconds.
+    pub unix: i64,
+}
+
+impl Running<'_> {
+    /// A moment of the hub by the calendar, Unix seconds.
+    pub fn unix_time(&self, moment: Moment) -> i64 {
+        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+        self.unix.saturating_sub(seconds(self.now.since(moment))).saturating_add(seconds(moment.since(self.now)))
+    }
 }
 
 /// No broker: a command works on the store itself.
@@ -35,6 +60,10 @@ impl Live for Offline {
     fn disconnect_device(&self, _device: &DeviceKey, _reason: ReasonCode) {}
 
     fn status(&self) -> Option<BrokerView> {
+        None
+    }
+
+    fn running(&self) -> Option<Running<'_>> {
         None
     }
 }

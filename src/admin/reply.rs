@@ -1,5 +1,12 @@
 //! What an operator is told.
 
+mod sessions;
+
+pub use sessions::{
+    CertificateView, DropsView, QueueView, SessionDetailView, SessionState, SessionView, SessionsEndedView,
+    SessionsView, SubscriptionView, WillView,
+};
+
 use crate::policy::record::{DeviceStatus, RetainBound};
 use crate::policy::{Action, DeviceRecord, Effect, Explanation, GroupRecord, Rule};
 use serde::{Deserialize, Serialize};
@@ -30,6 +37,12 @@ pub enum Reply {
     Explanation(ExplanationView),
     /// To `Export`: the fleet file.
     Fleet(String),
+    /// To `ListSessions`.
+    Sessions(SessionsView),
+    /// To `ShowSession`.
+    Session(Box<SessionDetailView>),
+    /// To `DisconnectSessions` and `RemoveSessions`.
+    SessionsEnded(SessionsEndedView),
 }
 
 /// How the broker and its policy are.
@@ -218,6 +231,8 @@ pub enum Fault {
     InUse,
     /// The operator may not.
     NotPermitted,
+    /// Only a running broker could do it.
+    NoBroker,
     /// The settings contradict the policy.
     Configuration,
     /// A bug, or a version that is not ours.

@@ -1,5 +1,7 @@
 //! What an operator may ask.
 
+pub use crate::hub::SessionCursor;
+
 use crate::policy::record::{Attribute, DeviceStatus};
 use crate::policy::{Action, Effect};
 use serde::{Deserialize, Serialize};
@@ -95,6 +97,45 @@ pub enum Request {
         /// The text of the file.
         text: String,
     },
+    /// The next sessions of the broker, of a device or of a group's members.
+    ListSessions {
+        /// Whose; everyone's without.
+        who: Option<Who>,
+        /// Where the page before ended.
+        #[serde(default)]
+        after: SessionCursor,
+    },
+    /// Everything about one session.
+    ShowSession {
+        /// Whose.
+        device: DeviceRef,
+        /// Which, where the device has several.
+        client_id: Option<String>,
+    },
+    /// Closes connections; their sessions stay.
+    DisconnectSessions {
+        /// Whose.
+        who: Who,
+        /// Which of a device's; all without.
+        client_id: Option<String>,
+    },
+    /// Ends sessions for good.
+    RemoveSessions {
+        /// Whose.
+        device: DeviceRef,
+        /// Which.
+        choice: SessionChoice,
+    },
+}
+
+/// Which sessions of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionChoice {
+    /// The one with this client id.
+    ClientId(String),
+    /// Every one.
+    All,
 }
 
 /// Somebody with rules.
@@ -175,7 +216,11 @@ impl Request {
             | Self::ShowGroup { .. }
             | Self::ListRules { .. }
             | Self::Explain { .. }
-            | Self::Export {} => false,
+            | Self::Export {}
+            | Self::ListSessions { .. }
+            | Self::ShowSession { .. }
+            | Self::DisconnectSessions { .. }
+            | Self::RemoveSessions { .. } => false,
         }
     }
 }

@@ -6,6 +6,7 @@ mod fleet;
 mod groups;
 mod resolve;
 mod rules;
+mod sessions;
 
 #[cfg(test)]
 mod tests;
@@ -78,6 +79,12 @@ impl Service {
             Request::Explain { who, action, topic, client_id } => self.explain(call, &who, action, &topic, client_id),
             Request::Export {} => self.export(),
             Request::Apply { text } => self.apply(call, &text),
+            Request::ListSessions { who, after } => self.list_sessions(who.as_ref(), after),
+            Request::ShowSession { device, client_id } => self.show_session(&device, client_id.as_deref()),
+            Request::DisconnectSessions { who, client_id } => {
+                self.disconnect_sessions(call, &who, client_id.as_deref())
+            }
+            Request::RemoveSessions { device, choice } => self.remove_sessions(call, &device, &choice),
         }
     }
 

@@ -47,12 +47,34 @@ impl Backend {
         }
     }
 
-    fn ask(&mut self, request: Request) -> Result<Reply, Failure> {
+    /// Sends one request.
+    ///
+    /// # Errors
+    /// As it is refused; 69 when the broker does not answer.
+    pub(super) fn ask(&mut self, request: Request) -> Result<Reply, Failure> {
         match self {
             Self::Broker(client) => client.ask(request).map_err(|error| unreachable(&error))?,
             Self::Store(service) => service.execute(request, &author(), now()),
         }
         .map_err(|error| refused(&error))
+    }
+}
+
+/// A connection to the broker for what only a running one knows: its sessions.
+///
+/// # Errors
+/// 69 when none runs.
+pub(super) fn running_broker(settings: &Settings) -> Result<Backend, Failure> {
+    match broker(settings)? {
+        Some(client) => Ok(Backend::Broker(client)),
+        None => {
+            let socket = settings.storage.admin_socket();
+            let message = format!(
+                "no broker answers at {}: sessions live in the memory of a running broker; start it with `certmq serve`",
+                socket.display()
+            );
+            Err(Failure::new(Exit::Unavailable, message))
+        }
     }
 }
 
@@ -151,6 +173,7 @@ fn exit(fault: Fault) -> Exit {
         Fault::CannotCreate => Exit::CannotCreate,
         Fault::InUse => Exit::InUse,
         Fault::NotPermitted => Exit::NotPermitted,
+        Fault::NoBroker => Exit::Unavailable,
         Fault::Configuration => Exit::Configuration,
         Fault::Internal => Exit::Software,
     }

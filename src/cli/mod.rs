@@ -23,6 +23,7 @@ mod man;
 pub mod output;
 mod quickstart;
 mod serve;
+mod session;
 mod settings;
 mod status;
 mod store;
@@ -88,6 +89,7 @@ enum Command {
     Export(export::Arguments),
     Ca(ca::Arguments),
     Cert(cert::Arguments),
+    Session(session::Arguments),
     Status(status::Arguments),
     Store(store::Arguments),
     #[command(hide = true)]
@@ -130,6 +132,7 @@ impl Command {
             Self::Export(arguments) => arguments.run(context),
             Self::Ca(arguments) => arguments.run(context),
             Self::Cert(arguments) => arguments.run(context),
+            Self::Session(arguments) => arguments.run(context),
             Self::Status(arguments) => arguments.run(context),
             Self::Store(arguments) => arguments.run(context),
             Self::Completions(arguments) => arguments.run(),

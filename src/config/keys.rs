@@ -82,9 +82,12 @@ pub(super) const KEYS: &[Key] = &[
     key("storage.admin_socket", Kind::Path),
     key("mqtt.receive_maximum", Kind::Integer(1, u16::MAX as i64)),
     key("mqtt.topic_alias_maximum", Kind::Integer(0, u16::MAX as i64)),
+    // Each publication to such a client walks them.
+    key("mqtt.outgoing_topic_aliases", Kind::Integer(0, 64)),
     key("mqtt.maximum_packet_size", Kind::Size(KIB, 268_435_460)),
     key("mqtt.server_keep_alive", Kind::Span(SECOND, 65_535 * SECOND)),
     key("mqtt.maximum_session_expiry", Kind::Span(0, 49_710 * DAY)),
+    key("mqtt.sys_interval", Kind::Span(0, 3_600 * SECOND)),
     key("mqtt.queue_full", Kind::Choice(&["drop-oldest", "drop-newest", "refuse"])),
     key("mqtt.refused_publish", Kind::Choice(&["acknowledge", "close"])),
     key("limits.connections", COUNT),

@@ -1,4 +1,19 @@
 //! Every bound of the broker: default, whom it protects, what happens at the limit, its metric.
+//!
+//! What one session holds, and what bounds it in count and in bytes:
+//!
+//! | table | count | bytes |
+//! |---|---|---|
+//! | subscriptions and their place in the tree | `subscriptions_per_session` | times `topic_bytes`, and about 70 bytes for each of `topic_levels` |
+//! | cursors of retained messages | one for each subscription | times `topic_bytes` |
+//! | queue, and what is withheld with a right that went | `queued_messages`, together | `queued_bytes`, together |
+//! | in flight | `inflight_messages` and the client's receive maximum | `queued_bytes` and one message |
+//! | in flight before, held with a right that went | `inflight_messages` | `queued_bytes`, or one message |
+//! | QoS 2 ids that wait for PUBREL | `unreleased_ids` and `mqtt.receive_maximum` | two for each |
+//! | will | one | the largest CONNECT, 24 KiB |
+//! | topic aliases of the client, and towards it | `mqtt.topic_alias_maximum`, `mqtt.outgoing_topic_aliases` | times `topic_bytes` |
+//! | outbound | | `outbound_bytes`, or one larger packet alone |
+//! | remembered decisions and routes of a connection | a few; a route of up to 64 receivers | a topic for each |
 
 use super::units;
 use std::time::Duration;

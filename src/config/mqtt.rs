@@ -11,6 +11,8 @@ pub struct MqttSettings {
     pub receive_maximum: u16,
     /// Topic aliases a client may use towards the broker (CONNACK property).
     pub topic_alias_maximum: u16,
+    /// Topic aliases the broker uses towards a client that takes any, never more than it takes.
+    pub outgoing_topic_aliases: u16,
     /// Bytes of the largest packet (CONNACK property; 3.x: closed).
     #[serde(with = "units::bytes")]
     pub maximum_packet_size: u32,
@@ -20,6 +22,9 @@ pub struct MqttSettings {
     /// Longest session expiry granted; also how long sessions of 3.x clients with clean session 0 are kept.
     #[serde(with = "units::span")]
     pub maximum_session_expiry: Duration,
+    /// How often `$SYS` says how the broker is; zero: never.
+    #[serde(with = "units::span")]
+    pub sys_interval: Duration,
     /// What happens when a session's queue is full.
     pub queue_full: QueueFull,
     /// What a 3.x client sees of a denied publish.
@@ -55,9 +60,11 @@ impl Default for MqttSettings {
         Self {
             receive_maximum: 100,
             topic_alias_maximum: 16,
+            outgoing_topic_aliases: 8,
             maximum_packet_size: 1024 * 1024,
             server_keep_alive: None,
             maximum_session_expiry: Duration::from_secs(7 * 24 * 3600),
+            sys_interval: Duration::from_secs(10),
             queue_full: QueueFull::default(),
             refused_publish: RefusedPublish::default(),
         }

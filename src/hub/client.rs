@@ -3,7 +3,7 @@
 use super::detach::WillFate;
 use super::outbound::Outbound;
 use super::route::RouteMemory;
-use super::sessions::{ConnectionId, SessionCell, State};
+use super::sessions::{ConnectionId, Locked, SessionCell};
 use super::{Hub, Published, Wakes};
 use crate::config::mqtt::RefusedPublish;
 use crate::policy::{DecisionMemory, Denied, Permit, Principal};
@@ -12,10 +12,11 @@ use crate::protocol::{
     Ack, Disconnect, Packet, PacketId, Properties, Publish, QoS, ReasonCode, SubAck, Subscribe, TopicName, UnsubAck,
     Unsubscribe, Version,
 };
-use crate::session::{Arrival, Expiry, Moment, Publication, SessionId, Terms, TooManyUnreleased, WriterId};
+use crate::session::{
+    Acknowledged, Arrival, Expiry, Moment, Outbox, Publication, SessionId, Terms, TooManyUnreleased, WriterId,
+};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
-use parking_lot::MutexGuard;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,23 +101,25 @@ impl Client {
     /// # Errors
     /// [`Closed`] ends the connection: send what it says, then [`Client::end`].
     pub fn handle(&mut self, packet: Packet<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        METRICS.packets_received.increment();
         match packet {
             Packet::Publish(publish) => self.publish(&publish, now, wakes),
             Packet::PubAck(ack) => {
-                self.own_state()?.session.acknowledge(ack.packet_id);
+                in_turn(self.own_state()?.session.acknowledge(ack.packet_id))?;
                 self.pull(now, wakes);
                 Ok(())
             }
             Packet::PubRec(ack) => self.received(&ack, now, wakes),
             Packet::PubRel(ack) => self.released(&ack, wakes),
             Packet::PubComp(ack) => {
-                self.own_state()?.session.complete(ack.packet_id);
+                in_turn(self.own_state()?.session.complete(ack.packet_id))?;
                 self.pull(now, wakes);
                 Ok(())
             }
             Packet::Subscribe(subscribe) => self.subscribe(&subscribe, now, wakes),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe, wakes),
             Packet::PingReq => {
+                self.outbound.push(wakes, Outbox::forget_idle_aliases);
                 self.answer(&Packet::PingResp, wakes);
                 // A right may have come back since, and with it messages that were withheld.
                 self.pull(now, wakes);
@@ -157,6 +160,7 @@ impl Client {
 
     fn publish(&mut self, publish: &Publish<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         METRICS.messages_received.increment();
+        METRICS.payload_bytes_received.add(publish.payload.len() as u64);
         // The alias table lends the topic while the rest of the client is used.
         let mut aliases = std::mem::take(&mut self.aliases);
         let result = match resolve(&mut aliases, self.hub.mqtt().topic_alias_maximum, publish) {
@@ -199,7 +203,7 @@ impl Client {
 
     /// The session, while it is this connection's: what an older connection still brings must not touch the
     /// exchanges of the one that took the session over.
-    fn own_state(&self) -> Result<MutexGuard<'_, State>, Closed> {
+    fn own_state(&self) -> Result<Locked<'_>, Closed> {
         let mut state = self.cell.lock();
         match state.link_of(self.connection) {
             Some(_) => Ok(state),
@@ -262,30 +266,28 @@ impl Client {
         match qos {
             QoS::AtMostOnce => {}
             QoS::AtLeastOnce => self.answer(&Packet::PubAck(ack), wakes),
+            // Nobody has it, but the exchange goes on: PUBREL and PUBCOMP follow.
+            QoS::ExactlyOnce if reason == ReasonCode::NoMatchingSubscribers => {
+                self.answer(&Packet::PubRec(success(packet_id)), wakes);
+            }
             QoS::ExactlyOnce => self.answer(&Packet::PubRec(ack), wakes),
         }
     }
 
     fn received(&self, ack: &Ack<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
-        let reason = self.own_state()?.session.receive(ack.packet_id, ack.reason);
-        match reason {
-            Some(reason) => {
-                let release = Ack { packet_id: ack.packet_id, reason, properties: Properties::default() };
-                self.answer(&Packet::PubRel(release), wakes);
-            }
-            None => self.pull(now, wakes),
+        in_turn(self.own_state()?.session.receive(ack.packet_id, ack.reason))?;
+        match ack.reason.is_error() {
+            false => self.answer(&Packet::PubRel(success(ack.packet_id)), wakes),
+            true => self.pull(now, wakes),
         }
         Ok(())
     }
 
-    /// PUBREL frees the id and routes nothing: the message went out with its PUBLISH.
+    /// PUBREL frees the id and routes nothing: the message went out with its PUBLISH. One for an id that is free
+    /// already, as after a PUBCOMP that was lost, is answered alike: the client is done either way.
     fn released(&self, ack: &Ack<'_>, wakes: &mut Wakes) -> Result<(), Closed> {
-        let reason = match self.own_state()?.session.incoming.release(ack.packet_id) {
-            true => ReasonCode::Success,
-            false => ReasonCode::PacketIdentifierNotFound,
-        };
-        let complete = Ack { packet_id: ack.packet_id, reason, properties: Properties::default() };
-        self.answer(&Packet::PubComp(complete), wakes);
+        self.own_state()?.session.incoming.release(ack.packet_id);
+        self.answer(&Packet::PubComp(success(ack.packet_id)), wakes);
         Ok(())
     }
 
@@ -325,8 +327,10 @@ impl Client {
         Closed::ByClient
     }
 
+    /// An answer larger than the client takes is not sent `[MQTT-3.1.2-24]`.
     fn answer(&self, packet: &Packet<'_>, wakes: &mut Wakes) {
-        self.outbound.push(wakes, |outbox| packet.encode(self.terms.version, outbox.frames()));
+        self.outbound
+            .push(wakes, |outbox| outbox.append_within(packet, self.terms.version, self.terms.maximum_packet_size));
     }
 
     fn session_id(&self) -> SessionId {
@@ -339,6 +343,20 @@ impl Drop for Client {
         if self.goodbye != Goodbye::Ended {
             let now = self.outbound.last_received();
             self.hub.detach(&self.cell, self.connection, WillFate::Defer, now, &mut Wakes::default());
+        }
+    }
+}
+
+fn success(packet_id: PacketId) -> Ack<'static> {
+    Ack { packet_id, reason: ReasonCode::Success, properties: Properties::default() }
+}
+
+/// An acknowledgement of the wrong kind ends the connection; one that belongs to nothing is ignored.
+fn in_turn(acknowledged: Acknowledged) -> Result<(), Closed> {
+    match acknowledged {
+        Acknowledged::InTurn | Acknowledged::Unknown => Ok(()),
+        Acknowledged::OutOfTurn => {
+            Err(Closed::Fault(ReasonCode::ProtocolError, "another acknowledgement was due (section 4.3)"))
         }
     }
 }

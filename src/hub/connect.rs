@@ -5,9 +5,10 @@ use super::outbound::Outbound;
 use super::sessions::{ConnectionId, Link, SessionCell, SessionKey, State};
 use super::wills::Will;
 use super::{Client, Hub, Wakes};
+use crate::config::MqttSettings;
 use crate::policy::{ChainFacts, DeviceKey, Identity, Permit, Policy, Principal};
 use crate::protocol::{ConnAck, Connect, Packet, PropertiesBuf, Property, ReasonCode, Version};
-use crate::session::{Expiry, Moment, Publication, Session, Terms, WriterId};
+use crate::session::{Expiry, Moment, ProblemInformation, Publication, Session, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,8 @@ struct Accepted {
     principal: Arc<Principal>,
     terms: Terms,
     expiry: Expiry,
+    /// Seconds, as CONNECT asked; 0 before 5.0.
+    wanted_expiry: u32,
     keep_alive: u16,
     will: Option<Will>,
     clean_start: bool,
@@ -49,7 +52,7 @@ impl Hub {
     /// the returned [`Client`].
     ///
     /// # Errors
-    /// The caller answers a refusal with [`ConnectRefused::packet`].
+    /// The caller answers a refusal with [`ConnectRefused::answer_to`].
     pub fn connect(
         self: &Arc<Self>,
         peer: Peer<'_>,
@@ -58,8 +61,11 @@ impl Hub {
         now: Moment,
         wakes: &mut Wakes,
     ) -> Result<Client, ConnectRefused> {
+        METRICS.connects_received.increment();
+        METRICS.packets_received.increment();
         let policy = self.policy();
         let accepted = self.judge(peer, connect, &policy)?;
+        self.judge_acknowledgement(&accepted)?;
         let connection = self.next_connection_id();
         let key = SessionKey { device: peer.key.clone(), client_id: Arc::clone(&accepted.principal.client_id) };
         let mut wills = Vec::new();
@@ -161,7 +167,7 @@ impl Hub {
         let acknowledgement =
             ConnAck { session_present: present, reason: ReasonCode::Success, properties: properties.as_properties() };
         outbound.push(wakes, |outbox| {
-            Packet::ConnAck(acknowledgement).encode(accepted.terms.version, outbox.frames());
+            outbox.append(&Packet::ConnAck(acknowledgement), accepted.terms.version);
         });
         let silence = self.silence(accepted);
         state.session.connect(Arc::clone(&accepted.principal), accepted.terms);
@@ -172,6 +178,7 @@ impl Hub {
             outbound: Arc::clone(outbound),
             version: accepted.terms.version,
             will: accepted.will.clone().map(|will| Will { from: Some(cell.id), ..will }),
+            since: now,
             silence,
         });
         if let Some(silence) = silence {
@@ -195,10 +202,12 @@ impl Hub {
         if accepted.terms.version != Version::V5 {
             return;
         }
-        properties.push(Property::SessionExpiryInterval(accepted.expiry.seconds()));
-        properties.push(Property::ReceiveMaximum(self.mqtt.receive_maximum));
-        properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
+        if accepted.expiry.seconds() != accepted.wanted_expiry {
+            properties.push(Property::SessionExpiryInterval(accepted.expiry.seconds()));
+        }
         properties.push(Property::TopicAliasMaximum(self.mqtt.topic_alias_maximum));
+        properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
+        properties.push(Property::ReceiveMaximum(self.mqtt.receive_maximum));
         if accepted.assigned {
             properties.push(Property::AssignedClientIdentifier(&accepted.principal.client_id));
         }
@@ -221,14 +230,31 @@ impl Hub {
             .admit(&principal, &peer.chain.leaf_sha256)
             .map_err(|refusal| ConnectRefused { reason: ReasonCode::NotAuthorized, cause: refusal.to_string() })?;
         Ok(Accepted {
-            terms: terms(connect),
+            terms: terms(connect, &self.mqtt),
             expiry: self.expiry(connect),
+            wanted_expiry: connect.properties.session_expiry_interval().unwrap_or(0),
             keep_alive: connect.keep_alive,
             will: self.judge_will(connect, &principal, policy)?,
             clean_start: connect.clean_start,
             principal,
             assigned,
         })
+    }
+
+    /// A client that cannot be told the terms cannot be served on them `[MQTT-3.1.2-24]`.
+    fn judge_acknowledgement(&self, accepted: &Accepted) -> Result<(), ConnectRefused> {
+        let mut properties = PropertiesBuf::default();
+        self.announce(accepted, &mut properties);
+        let mut frame = Vec::new();
+        ConnAck { session_present: false, reason: ReasonCode::Success, properties: properties.as_properties() }
+            .encode(accepted.terms.version, &mut frame);
+        match frame.len() > accepted.terms.maximum_packet_size as usize {
+            true => Err(ConnectRefused {
+                reason: ReasonCode::PacketTooLarge,
+                cause: "CONNACK is larger than the client's maximum packet size".to_owned(),
+            }),
+            false => Ok(()),
+        }
     }
 
     fn client_id(&self, connect: &Connect<'_>) -> Result<(Arc<str>, bool), ConnectRefused> {
@@ -298,16 +324,26 @@ impl Hub {
 }
 
 impl ConnectRefused {
-    /// The CONNACK for a client of `version`.
-    pub fn packet(&self) -> Packet<'static> {
-        Packet::ConnAck(ConnAck::refusal(self.reason))
+    /// The CONNACK, unless the client takes no packet of its size `[MQTT-3.1.2-24]`.
+    pub fn answer_to(&self, connect: &Connect<'_>) -> Option<Packet<'static>> {
+        let answer = Packet::ConnAck(ConnAck::refusal(self.reason));
+        let mut frame = Vec::new();
+        answer.encode(connect.version, &mut frame);
+        let maximum = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
+        (frame.len() <= maximum as usize).then_some(answer)
     }
 }
 
-fn terms(connect: &Connect<'_>) -> Terms {
+fn terms(connect: &Connect<'_>, mqtt: &MqttSettings) -> Terms {
+    let properties = connect.properties;
     Terms {
         version: connect.version,
-        receive_maximum: connect.properties.receive_maximum().unwrap_or(u16::MAX),
-        maximum_packet_size: connect.properties.maximum_packet_size().unwrap_or(u32::MAX),
+        receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX),
+        maximum_packet_size: properties.maximum_packet_size().unwrap_or(u32::MAX),
+        topic_aliases: properties.topic_alias_maximum().unwrap_or(0).min(mqtt.outgoing_topic_aliases),
+        problem_information: match (connect.version, properties.request_problem_information()) {
+            (Version::V5, None | Some(true)) => ProblemInformation::Wanted,
+            (Version::V5, Some(false)) | (Version::V3_1 | Version::V3_1_1, _) => ProblemInformation::Unwanted,
+        },
     }
 }

@@ -5,6 +5,7 @@ use super::sessions::{ConnectionId, SessionCell};
 use super::{Hub, Wakes};
 use crate::protocol::ReasonCode;
 use crate::session::Moment;
+use crate::telemetry::metrics::METRICS;
 use parking_lot::Mutex;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -120,6 +121,7 @@ impl Hub {
         if state.link.is_some() || cell.last_connection() != Some(connection) || state.ended {
             return;
         }
+        METRICS.sessions_expired.increment();
         let will = self.end_session(cell, &mut state);
         drop(state);
         if let Some(will) = will {

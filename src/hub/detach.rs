@@ -37,6 +37,7 @@ impl Hub {
         METRICS.clients_connected.decrement();
         let will = state.link.take().and_then(|link| link.will);
         state.session.disconnect();
+        state.left = now;
         let will = will.filter(|_| fate == WillFate::Keep);
         let due = self.leave(cell, &mut state, will, connection, now);
         drop(state);

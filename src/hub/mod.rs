@@ -24,6 +24,7 @@ mod client;
 mod connect;
 mod deadlines;
 mod detach;
+mod inspect;
 mod operate;
 mod outbound;
 mod publish;
@@ -32,6 +33,7 @@ mod route;
 mod sessions;
 mod shared;
 mod subscribe;
+mod sys;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -39,7 +41,8 @@ mod wills;
 
 pub use client::{Client, Closed};
 pub use connect::{ConnectRefused, Peer};
-pub use operate::HubStatus;
+pub use inspect::{Page, Presence, Selection, SessionCursor, SessionFacts, SubscriptionFacts, Summary, WillFacts};
+pub use operate::{HubStatus, Removed};
 pub use outbound::{Outbound, Taken, Wakes};
 pub use publish::Published;
 pub use route::RouteMemory;
@@ -66,6 +69,8 @@ pub struct Hub {
     sessions: SessionTable,
     subscriptions: SubscriptionTree,
     retained: RetainedMessages,
+    /// Those of `$SYS`, which no limit and no wildcard reaches.
+    system: RetainedMessages,
     deadlines: Deadlines,
     last_id: AtomicU64,
 }
@@ -89,6 +94,7 @@ impl Hub {
             sessions: SessionTable::new(),
             subscriptions: SubscriptionTree::new(),
             retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
+            system: RetainedMessages::new(usize::MAX, usize::MAX),
             deadlines: Deadlines::default(),
             last_id: AtomicU64::new(0),
             mqtt,

@@ -1,8 +1,12 @@
 //! What operators do to a running hub and see of it.
 
+use super::sessions::SessionKey;
 use super::{Hub, Wakes};
 use crate::policy::DeviceKey;
 use crate::protocol::ReasonCode;
+use crate::session::Moment;
+use crate::telemetry::metrics::METRICS;
+use std::sync::Arc;
 
 /// Numbers for `certmq status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,19 @@ pub struct HubStatus {
     pub retained: usize,
 }
 
+/// What went with a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Whether its client was connected.
+    pub connected: bool,
+    /// Its subscriptions.
+    pub subscriptions: usize,
+    /// Messages that waited for it.
+    pub queued: usize,
+    /// Messages in flight to it.
+    pub inflight: usize,
+}
+
 impl Hub {
     /// Closes every connection of a device with `reason`. Returns how many there were.
     pub fn disconnect_device(&self, device: &DeviceKey, reason: ReasonCode, wakes: &mut Wakes) -> usize {
@@ -28,6 +45,73 @@ impl Hub {
             }
         }
         closed
+    }
+
+    /// Closes the connection of one session with `reason`; the session stays, and its will fires.
+    pub fn disconnect_session(
+        &self,
+        device: &DeviceKey,
+        client_id: &str,
+        reason: ReasonCode,
+        wakes: &mut Wakes,
+    ) -> Option<usize> {
+        let cell = self.sessions.find(&SessionKey { device: device.clone(), client_id: Arc::from(client_id) })?;
+        let state = cell.lock();
+        let link = state.link.as_ref();
+        link.inspect(|link| link.outbound.close(link.version, reason, wakes));
+        Some(usize::from(link.is_some()))
+    }
+
+    /// Closes every connection of the members of a group with `reason`. Returns how many there were.
+    pub fn disconnect_group(&self, group: &str, reason: ReasonCode, wakes: &mut Wakes) -> usize {
+        let policy = self.policy();
+        let mut closed = 0;
+        self.sessions.for_each(|cell| {
+            let state = cell.lock();
+            if let Some(link) = &state.link
+                && policy.is_member(&state.session.principal, group)
+            {
+                link.outbound.close(link.version, reason, wakes);
+                closed += 1;
+            }
+        });
+        closed
+    }
+
+    /// Ends a session for good, with its connection, subscriptions and queue. Its will is due at once.
+    pub fn remove_session(
+        &self,
+        device: &DeviceKey,
+        client_id: &str,
+        reason: ReasonCode,
+        now: Moment,
+        wakes: &mut Wakes,
+    ) -> Option<Removed> {
+        let cell = self.sessions.find(&SessionKey { device: device.clone(), client_id: Arc::from(client_id) })?;
+        let mut state = cell.lock();
+        if state.ended {
+            return None;
+        }
+        let link = state.link.take();
+        let connected = link.is_some();
+        let will = link.and_then(|link| {
+            link.outbound.close(link.version, reason, wakes);
+            METRICS.clients_connected.decrement();
+            link.will
+        });
+        state.session.disconnect();
+        let removed = Removed {
+            connected,
+            subscriptions: state.session.subscriptions.len(),
+            queued: state.session.queued(),
+            inflight: state.session.inflight(),
+        };
+        let pending = self.end_session(&cell, &mut state);
+        drop(state);
+        for will in will.into_iter().chain(pending) {
+            self.fire(&will, now, wakes);
+        }
+        Some(removed)
     }
 
     /// Closes every connection: the broker stops.

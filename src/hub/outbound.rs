@@ -5,6 +5,7 @@ use crate::session::{Moment, Outbox};
 use crate::telemetry::metrics::METRICS;
 use bytes::Bytes;
 use parking_lot::Mutex;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -12,6 +13,8 @@ use std::task::Waker;
 /// Shared by a connection task, which empties it, and by everyone who has something for the client.
 #[derive(Debug)]
 pub struct Outbound {
+    /// The client's, where it has one.
+    address: Option<SocketAddr>,
     inner: Mutex<Inner>,
     /// When the connection last received a packet; keep alive is judged on it.
     last_received: AtomicU64,
@@ -46,8 +49,18 @@ pub struct Wakes {
 impl Outbound {
     /// An outbound of at most `limit` bytes of waiting plaintext. Its task counts as awake.
     pub fn new(limit: usize, now: Moment) -> Arc<Self> {
+        Self::towards(None, limit, now)
+    }
+
+    /// As [`Outbound::new`], towards the client at `address`.
+    pub fn towards(address: Option<SocketAddr>, limit: usize, now: Moment) -> Arc<Self> {
         let inner = Inner { outbox: Outbox::new(limit), waker: None, awake: true, closing: None };
-        Arc::new(Self { inner: Mutex::new(inner), last_received: AtomicU64::new(now.0) })
+        Arc::new(Self { address, inner: Mutex::new(inner), last_received: AtomicU64::new(now.0) })
+    }
+
+    /// Where the client is.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// Notes that the client sent a packet.
@@ -98,7 +111,7 @@ impl Outbound {
         inner.outbox.clear();
         inner.closing = Some(reason);
         if let Some(packet) = packet {
-            packet.encode(version, inner.outbox.frames());
+            inner.outbox.append(packet, version);
         }
         // Even a task that waits for its socket: nothing waits for a stalled reader.
         inner.awake = true;
@@ -119,9 +132,14 @@ impl Outbound {
     pub fn take(&self, buffer: &mut Vec<u8>) -> Taken {
         let mut inner = self.inner.lock();
         let large = inner.outbox.take(buffer);
-        let publications = inner.outbox.take_publications();
-        if publications > 0 {
-            METRICS.messages_sent.add(publications as u64);
+        let appended = inner.outbox.take_appended();
+        if appended.packets > 0 {
+            METRICS.packets_sent.add(appended.packets as u64);
+            METRICS.bytes_sent.add((buffer.len() + large.as_ref().map_or(0, Bytes::len)) as u64);
+        }
+        if appended.publications > 0 {
+            METRICS.messages_sent.add(appended.publications as u64);
+            METRICS.payload_bytes_sent.add(appended.payload_bytes as u64);
         }
         Taken { large, starved: inner.outbox.take_starved(), closing: inner.closing }
     }

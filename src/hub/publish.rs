@@ -58,7 +58,10 @@ impl Hub {
     fn has_room(&self, publication: &Publication<'_>, route: &Route, policy: &Policy) -> bool {
         if publication.retain()
             && !publication.payload().is_empty()
-            && self.retained.has_room(publication.topic(), publication.message().size()).is_err()
+            && self
+                .retained_of(publication.topic().as_str())
+                .has_room(publication.topic(), publication.message().size())
+                .is_err()
         {
             METRICS.retained_over_limit.increment();
             return false;
@@ -78,10 +81,11 @@ impl Hub {
 
     /// An empty payload clears, and only with the RETAIN flag `[MQTT-3.3.1-6]`.
     fn retain(&self, publication: &Publication<'_>) {
+        let retained = self.retained_of(publication.topic().as_str());
         match (publication.retain(), publication.payload().is_empty()) {
             (false, _) => {}
-            (true, true) => self.retained.clear(publication.topic()),
-            (true, false) => self.retained.set(publication.message(), publication.epoch()),
+            (true, true) => retained.clear(publication.topic()),
+            (true, false) => retained.set(publication.message(), publication.epoch()),
         }
     }
 
@@ -94,7 +98,9 @@ impl Hub {
         wakes: &mut Wakes,
     ) -> Delivery {
         let mut state = receiver.cell.lock();
-        self.offer(publication, &mut state, &receiver.subscriptions, policy, now, wakes)
+        let delivery = self.offer(publication, &mut state, &receiver.subscriptions, policy, now, wakes);
+        state.note(delivery);
+        delivery
     }
 
     /// To the first member that takes it: connected ones before those that are away. Where none does, the last
@@ -115,13 +121,18 @@ impl Hub {
                     continue;
                 }
                 let delivery = self.offer(publication, &mut state, &[member.id], policy, now, wakes);
-                last = Some(delivery);
+                last = Some((delivery, member));
                 if matches!(delivery, Delivery::Sent | Delivery::Queued { .. }) {
-                    return last;
+                    state.note(delivery);
+                    return Some(delivery);
                 }
             }
         }
-        last
+        // What nobody took counts once, with the member that was asked last.
+        last.map(|(delivery, member)| {
+            member.cell.lock().note(delivery);
+            delivery
+        })
     }
 
     fn offer(
@@ -171,11 +182,13 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, delivery: Delivery) {
-        count(delivery);
         match delivery {
-            Delivery::Sent | Delivery::Queued { .. } => self.receivers += 1,
+            // Too large for its reader counts as delivered to it [MQTT-3.1.2-25].
+            Delivery::Sent | Delivery::Queued { .. } | Delivery::Withheld(Withheld::TooLarge) => self.receivers += 1,
             Delivery::Refused => self.refused += 1,
-            Delivery::Withheld(_) | Delivery::DroppedSlowReader | Delivery::DroppedQueueFull => {}
+            Delivery::Withheld(Withheld::NotSubscribed | Withheld::NoRight)
+            | Delivery::DroppedSlowReader
+            | Delivery::DroppedQueueFull => {}
         }
     }
 
@@ -199,16 +212,5 @@ impl Presence {
             Some(_) => Self::Connected,
             None => Self::Away,
         }
-    }
-}
-
-fn count(delivery: Delivery) {
-    match delivery {
-        Delivery::Sent | Delivery::Queued { displaced: 0 } => {}
-        Delivery::Queued { displaced } => METRICS.messages_dropped_queue_full.add(displaced as u64),
-        Delivery::Withheld(Withheld::NoRight) => METRICS.deliveries_withheld.increment(),
-        Delivery::Withheld(Withheld::NotSubscribed | Withheld::TooLarge) => {}
-        Delivery::DroppedSlowReader => METRICS.messages_dropped_slow_reader.increment(),
-        Delivery::DroppedQueueFull | Delivery::Refused => METRICS.messages_dropped_queue_full.increment(),
     }
 }

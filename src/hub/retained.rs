@@ -64,6 +64,12 @@ impl RetainedMessages {
         self.topics.read().by_name.len()
     }
 
+    /// Number of retained messages, and their bytes.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let topics = self.topics.read();
+        (topics.by_name.len(), topics.bytes)
+    }
+
     /// Whether a message of `size` bytes for `topic` would fit.
     pub(super) fn has_room(&self, topic: TopicName<'_>, size: usize) -> Result<(), RetainedFull> {
         let topics = self.topics.read();

@@ -5,17 +5,20 @@ use super::retained::Cursor;
 use super::wills::Will;
 use crate::policy::DeviceKey;
 use crate::protocol::Version;
-use crate::session::{Session, SessionId};
+use crate::session::{Delivery, Load, Moment, Session, SessionId, Withheld};
+use crate::telemetry::metrics::METRICS;
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Ordering as Order;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 const SHARDS: usize = 64;
 
 /// What names a session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SessionKey {
     pub(super) device: DeviceKey,
     pub(super) client_id: Arc<str>,
@@ -35,6 +38,10 @@ pub(super) struct SessionCell {
     state: Mutex<State>,
 }
 
+/// A locked session. Whatever its load has become counts when the lock is given up.
+#[derive(Debug)]
+pub(super) struct Locked<'a>(MutexGuard<'a, State>);
+
 /// What the lock of a session guards.
 #[derive(Debug)]
 pub(super) struct State {
@@ -44,6 +51,10 @@ pub(super) struct State {
     pub(super) cursors: VecDeque<Cursor>,
     /// A will that waits for its delay while the client is away.
     pub(super) pending_will: Option<Will>,
+    /// When the last connection ended, or the session was made.
+    pub(super) left: Moment,
+    /// What of the session's load is counted in the metrics.
+    counted: Load,
     /// Removed from the table; whoever still holds the cell must look again.
     pub(super) ended: bool,
 }
@@ -54,6 +65,8 @@ pub(super) struct Link {
     pub(super) connection: ConnectionId,
     pub(super) outbound: Arc<Outbound>,
     pub(super) version: Version,
+    /// When it was accepted.
+    pub(super) since: Moment,
     pub(super) will: Option<Will>,
     /// How long the client may be silent; `None`: as long as it likes.
     pub(super) silence: Option<Duration>,
@@ -64,6 +77,7 @@ pub(super) struct Link {
 pub(super) struct SessionTable {
     hasher: ahash::RandomState,
     shards: Box<[Mutex<Shard>]>,
+    count: AtomicUsize,
 }
 
 /// The sessions of a device, sorted by client id.
@@ -75,13 +89,21 @@ pub(super) struct TooManySessions;
 
 impl SessionCell {
     pub(super) fn new(key: SessionKey, session: Session) -> Arc<Self> {
-        let state = State { link: None, cursors: VecDeque::new(), pending_will: None, ended: false, session };
+        let state = State {
+            link: None,
+            cursors: VecDeque::new(),
+            pending_will: None,
+            left: Moment(0),
+            counted: Load::default(),
+            ended: false,
+            session,
+        };
         let id = state.session.id();
         Arc::new(Self { key, id, last_connection: AtomicU64::new(0), state: Mutex::new(state) })
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+    pub(super) fn lock(&self) -> Locked<'_> {
+        Locked(self.state.lock())
     }
 
     /// The last connection, if there ever was one: deadlines of earlier ones are void.
@@ -97,6 +119,19 @@ impl SessionCell {
 }
 
 impl State {
+    /// Counts what became of a delivery. QoS 0 for a client that is away is kept nowhere and no loss.
+    pub(super) fn note(&mut self, delivery: Delivery) {
+        if self.link.is_some() || delivery != Delivery::DroppedSlowReader {
+            self.session.drops.count(delivery);
+            count(delivery);
+        }
+    }
+
+    /// What an ended session still holds goes with the last who looks at it, and waits for nobody.
+    fn load(&self) -> Load {
+        if self.ended { Load::default() } else { self.session.load() }
+    }
+
     /// The link, if it is still this connection's.
     pub(super) fn link_of(&mut self, connection: ConnectionId) -> Option<&mut Link> {
         self.link.as_mut().filter(|link| link.connection == connection)
@@ -105,7 +140,11 @@ impl State {
 
 impl SessionTable {
     pub(super) fn new() -> Self {
-        Self { hasher: ahash::RandomState::new(), shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect() }
+        Self {
+            hasher: ahash::RandomState::new(),
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
+            count: AtomicUsize::new(0),
+        }
     }
 
     /// The session of `key`.
@@ -128,6 +167,7 @@ impl SessionTable {
             Err(_) if sessions.len() >= per_device => Err(TooManySessions),
             Err(at) => {
                 sessions.insert(at, Arc::clone(cell));
+                self.count.fetch_add(1, Ordering::Relaxed);
                 Ok(None)
             }
         }
@@ -137,7 +177,9 @@ impl SessionTable {
     pub(super) fn remove(&self, cell: &Arc<SessionCell>) {
         let mut shard = self.shard(&cell.key.device).lock();
         let Some(sessions) = shard.get_mut(&cell.key.device) else { return };
+        let before = sessions.len();
         sessions.retain(|other| !Arc::ptr_eq(other, cell));
+        self.count.fetch_sub(before - sessions.len(), Ordering::Relaxed);
         if sessions.is_empty() {
             shard.remove(&cell.key.device);
         }
@@ -146,6 +188,23 @@ impl SessionTable {
     /// The sessions of one device.
     pub(super) fn of_device(&self, device: &DeviceKey) -> Vec<Arc<SessionCell>> {
         self.shard(device).lock().get(device).cloned().unwrap_or_default()
+    }
+
+    /// The next sessions of a shard in the order of their keys, at most `limit`; `None` behind the last shard. Costs
+    /// one look at each session of the shard and copies only those that are returned.
+    pub(super) fn page(&self, shard: usize, after: Option<&SessionKey>, limit: usize) -> Option<Vec<Arc<SessionCell>>> {
+        let shard = self.shards.get(shard)?.lock();
+        let rest = shard.values().flatten().filter(|cell| after.is_none_or(|after| cell.key > *after));
+        let mut least: BinaryHeap<ByKey<'_>> = BinaryHeap::with_capacity(limit + 1);
+        for cell in rest {
+            if least.len() < limit || least.peek().is_some_and(|greatest| cell.key < greatest.0.key) {
+                least.push(ByKey(cell));
+            }
+            if least.len() > limit {
+                least.pop();
+            }
+        }
+        Some(least.into_sorted_vec().into_iter().map(|ByKey(cell)| Arc::clone(cell)).collect())
     }
 
     /// Every session, shard by shard.
@@ -158,7 +217,7 @@ impl SessionTable {
 
     /// Number of sessions.
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().values().map(Vec::len).sum::<usize>()).sum()
+        self.count.load(Ordering::Relaxed)
     }
 
     fn shard(&self, device: &DeviceKey) -> &Mutex<Shard> {
@@ -169,6 +228,72 @@ impl SessionTable {
     }
 }
 
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.0
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let (before, after) = (self.0.counted, self.0.load());
+        if before == after {
+            return;
+        }
+        let queued = |load: Load| load.queued + load.withheld;
+        let bytes = |load: Load| load.queued_bytes + load.withheld_bytes;
+        let inflight = |load: Load| load.inflight + load.held;
+        METRICS.messages_queued.change(queued(before), queued(after));
+        METRICS.messages_queued_bytes.change(bytes(before), bytes(after));
+        METRICS.messages_inflight.change(inflight(before), inflight(after));
+        self.0.counted = after;
+    }
+}
+
+/// Counts what became of one delivery, for the broker as a whole.
+fn count(delivery: Delivery) {
+    match delivery {
+        Delivery::Sent | Delivery::Queued { displaced: 0 } | Delivery::Withheld(Withheld::NotSubscribed) => {}
+        Delivery::Queued { displaced } => METRICS.messages_dropped_queue_full.add(displaced as u64),
+        Delivery::Withheld(Withheld::NoRight) => METRICS.deliveries_withheld.increment(),
+        Delivery::Withheld(Withheld::TooLarge) => METRICS.messages_too_large.increment(),
+        Delivery::DroppedSlowReader => METRICS.messages_dropped_slow_reader.increment(),
+        Delivery::DroppedQueueFull | Delivery::Refused => METRICS.messages_dropped_queue_full.increment(),
+    }
+}
+
 fn position(sessions: &[Arc<SessionCell>], client_id: &Arc<str>) -> Result<usize, usize> {
     sessions.binary_search_by(|cell| cell.key.client_id.cmp(client_id))
 }
+
+/// A session, compared by its key.
+#[derive(Debug)]
+struct ByKey<'a>(&'a Arc<SessionCell>);
+
+impl Ord for ByKey<'_> {
+    fn cmp(&self, other: &Self) -> Order {
+        self.0.key.cmp(&other.0.key)
+    }
+}
+
+impl PartialOrd for ByKey<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Order> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByKey<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for ByKey<'_> {}

@@ -27,10 +27,6 @@ impl SharedGroup {
         &self.name
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.members.lock().entries.len()
-    }
-
     pub(super) fn join(&self, entry: Entry) {
         self.members.lock().entries.push(entry);
     }

@@ -113,13 +113,12 @@ impl Hub {
     ) {
         for _ in 0..CURSOR_STEPS {
             let Some(cursor) = cursors.front_mut() else { return };
-            let step = self.retained.step(cursor, policy, now);
+            let step = self.retained_of(cursor.filter.inner()).step(cursor, policy, now);
             for message in &step.found {
                 let delivery =
                     session.deliver_retained(message, cursor.subscription, policy, outbox, &self.bounds, now);
-                if delivery.is_none() {
-                    return;
-                }
+                let Some(delivery) = delivery else { return };
+                session.drops.count(delivery);
                 cursor.pass(message);
             }
             if cursor.advance(step) {

@@ -11,16 +11,18 @@
 //!
 //! So a topic is looked up in at most three.
 
+mod children;
+
 use super::sessions::SessionCell;
 use super::shared::SharedGroup;
 use crate::protocol::topic::Level;
 use crate::protocol::{TopicFilter, TopicName};
 use crate::session::SubscriptionId;
+use children::Children;
 use parking_lot::RwLock;
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 const PARTITIONS: usize = 64;
 
@@ -49,6 +51,8 @@ pub(super) struct SubscriptionTree {
     deep: Box<[Partition]>,
     shallow: Box<[Partition]>,
     wild: Partition,
+    plain: AtomicUsize,
+    shared: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -59,12 +63,12 @@ struct Partition {
 
 #[derive(Debug, Default)]
 struct Node {
-    children: HashMap<Box<str>, Node, ahash::RandomState>,
+    children: Children,
     one: Option<Box<Node>>,
     /// Subscriptions that end at this node.
-    here: Subscribers,
+    here: Option<Box<Subscribers>>,
     /// Subscriptions that end in `#` below this node; they match this node too.
-    rest: Subscribers,
+    rest: Option<Box<Subscribers>>,
 }
 
 #[derive(Debug, Default)]
@@ -81,11 +85,14 @@ impl SubscriptionTree {
             deep: partitions(),
             shallow: partitions(),
             wild: Partition::default(),
+            plain: AtomicUsize::new(0),
+            shared: AtomicUsize::new(0),
         }
     }
 
-    /// Adds a subscription; a shared one joins its group.
+    /// Adds a subscription, which is not there yet; a shared one joins its group.
     pub(super) fn insert(&self, filter: &TopicFilter, entry: Entry) {
+        self.count_of(filter).fetch_add(1, Ordering::Relaxed);
         self.partition(filter).change(|root| {
             let subscribers = root.subscribers(filter.levels());
             match filter.share() {
@@ -95,8 +102,9 @@ impl SubscriptionTree {
         });
     }
 
-    /// Removes a subscription.
+    /// Removes a subscription, which is there.
     pub(super) fn remove(&self, filter: &TopicFilter, entry: &Entry) {
+        self.count_of(filter).fetch_sub(1, Ordering::Relaxed);
         self.partition(filter).change(|root| root.remove(filter.levels(), filter.share(), entry));
     }
 
@@ -118,8 +126,12 @@ impl SubscriptionTree {
 
     /// Number of subscriptions, a shared group's members each counted.
     pub(super) fn len(&self) -> usize {
-        let partitions = self.deep.iter().chain(self.shallow.iter()).chain([&self.wild]);
-        partitions.map(|partition| partition.root.read().len()).sum()
+        self.plain.load(Ordering::Relaxed) + self.shared_len()
+    }
+
+    /// Number of shared subscriptions, each member of a group counted.
+    pub(super) fn shared_len(&self) -> usize {
+        self.shared.load(Ordering::Relaxed)
     }
 
     /// Whether not even an empty node is left.
@@ -131,6 +143,10 @@ impl SubscriptionTree {
 }
 
 impl SubscriptionTree {
+    fn count_of(&self, filter: &TopicFilter) -> &AtomicUsize {
+        if filter.share().is_some() { &self.shared } else { &self.plain }
+    }
+
     fn partition(&self, filter: &TopicFilter) -> &Partition {
         let mut levels = filter.levels();
         match (levels.next(), levels.next()) {
@@ -189,19 +205,19 @@ impl Node {
         let mut node = self;
         for level in levels {
             node = match level {
-                Level::Literal(text) => node.children.entry(Box::from(text)).or_default(),
+                Level::Literal(text) => node.children.get_or_insert(text),
                 Level::One => node.one.get_or_insert_default(),
-                Level::Rest => return &mut node.rest,
+                Level::Rest => return node.rest.get_or_insert_default(),
             };
         }
-        &mut node.here
+        node.here.get_or_insert_default()
     }
 
     /// Removes a subscription and every node that it leaves empty.
     fn remove<'l>(&mut self, mut levels: impl Iterator<Item = Level<'l>>, share: Option<&str>, entry: &Entry) {
         match levels.next() {
-            None => self.here.remove(share, entry),
-            Some(Level::Rest) => self.rest.remove(share, entry),
+            None => leave(&mut self.here, share, entry),
+            Some(Level::Rest) => leave(&mut self.rest, share, entry),
             Some(Level::One) => {
                 if let Some(child) = &mut self.one {
                     child.remove(levels, share, entry);
@@ -224,12 +240,12 @@ impl Node {
     /// Depth is bounded by the levels that a filter may have.
     fn collect(&self, levels: &[&str], wildcards: Wildcards, into: &mut Matches) {
         if let Wildcards::Count = wildcards {
-            self.rest.append_to(into);
+            append(self.rest.as_deref(), into);
         }
         let Some((level, below)) = levels.split_first() else {
-            return self.here.append_to(into);
+            return append(self.here.as_deref(), into);
         };
-        if let Some(child) = self.children.get(*level) {
+        if let Some(child) = self.children.get(level) {
             child.collect(below, Wildcards::Count, into);
         }
         if let (Some(child), Wildcards::Count) = (&self.one, wildcards) {
@@ -238,12 +254,23 @@ impl Node {
     }
 
     fn is_empty(&self) -> bool {
-        self.children.is_empty() && self.one.is_none() && self.here.is_empty() && self.rest.is_empty()
+        self.children.is_empty() && self.one.is_none() && self.here.is_none() && self.rest.is_none()
     }
+}
 
-    fn len(&self) -> usize {
-        let below = self.children.values().chain(self.one.as_deref()).map(Self::len).sum::<usize>();
-        below + self.here.len() + self.rest.len()
+/// Takes a subscription out of `subscribers`, and gives the memory of the last one back.
+fn leave(subscribers: &mut Option<Box<Subscribers>>, share: Option<&str>, entry: &Entry) {
+    if let Some(present) = subscribers {
+        present.remove(share, entry);
+        if present.is_empty() {
+            *subscribers = None;
+        }
+    }
+}
+
+fn append(subscribers: Option<&Subscribers>, into: &mut Matches) {
+    if let Some(subscribers) = subscribers {
+        subscribers.append_to(into);
     }
 }
 
@@ -271,10 +298,6 @@ impl Subscribers {
 
     fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.groups.is_empty()
-    }
-
-    fn len(&self) -> usize {
-        self.entries.len() + self.groups.iter().map(|group| group.len()).sum::<usize>()
     }
 }
 

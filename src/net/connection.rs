@@ -7,7 +7,9 @@ use super::reading::{Backlog, Consumed, Received};
 use super::stream::GuardedStream;
 use super::writing::Batch;
 use crate::hub::{Client, Closed, ConnectRefused, Outbound, Peer, Wakes};
-use crate::protocol::{ConnectError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect};
+use crate::protocol::{
+    Connect, ConnectError, DecodeError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect,
+};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use crate::tls::VerifiedClient;
@@ -93,7 +95,7 @@ impl Connection {
         let deadline = Box::pin(tokio::time::sleep(service.limits().connect_timeout));
         let expecting = Expecting { client, deadline, _unauthenticated: unauthenticated };
         Self {
-            outbound: Outbound::new(service.limits().outbound_bytes, service.now()),
+            outbound: Outbound::towards(Some(address), service.limits().outbound_bytes, service.now()),
             stream,
             service,
             address,
@@ -125,7 +127,11 @@ impl Connection {
             }
             match self.read(cx, &mut budget) {
                 Poll::Ready(Ok(())) => continue,
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Ready(Err(end)) => {
+                    // What was answered before the goodbye goes out, as far as the socket takes it at once.
+                    let _ = self.write(cx);
+                    return Poll::Ready(end);
+                }
                 Poll::Pending => {}
             }
             match written {
@@ -332,7 +338,7 @@ impl Desk<'_> {
             }
             Ok(Decoded::Incomplete { needed }) => Ok(Served::Incomplete(needed)),
             Err(error) => {
-                self.fault(version, error.reason(), &error.to_string());
+                self.unreadable(version, error);
                 Ok(Served::Packet(bytes.len()))
             }
         }
@@ -359,7 +365,7 @@ impl Desk<'_> {
                         *self.stage = Stage::Serving(Box::new(client));
                     }
                     Err(refused) => {
-                        self.refuse(connect.version, &refused);
+                        self.refuse(&connect, &refused);
                         // Nothing behind it is read, least of all another CONNECT.
                         return Ok(Served::Packet(bytes.len()));
                     }
@@ -375,10 +381,11 @@ impl Desk<'_> {
         }
     }
 
-    fn refuse(&mut self, version: Version, refused: &ConnectRefused) {
+    fn refuse(&mut self, connect: &Connect<'_>, refused: &ConnectRefused) {
         METRICS.connects_refused.increment();
         self.log_refused(&refused.cause);
-        self.outbound.close_with(Some(&refused.packet()), version, refused.reason, &mut self.wakes);
+        let answer = refused.answer_to(connect);
+        self.outbound.close_with(answer.as_ref(), connect.version, refused.reason, &mut self.wakes);
     }
 
     /// What came first was no CONNECT, or not a good one.
@@ -409,6 +416,22 @@ impl Desk<'_> {
 
     /// The client broke the protocol: it is told why where its version has words for it, and closed.
     fn fault(&mut self, version: Version, reason: ReasonCode, fault: &str) {
+        self.note_fault(fault);
+        self.outbound.close(version, reason, &mut self.wakes);
+    }
+
+    /// The client's bytes are no packet.
+    fn unreadable(&mut self, version: Version, error: DecodeError) {
+        match error.is_answered() {
+            true => self.fault(version, error.reason(), &error.to_string()),
+            false => {
+                self.note_fault(&error.to_string());
+                self.outbound.close_with(None, version, error.reason(), &mut self.wakes);
+            }
+        }
+    }
+
+    fn note_fault(&self, fault: &str) {
         METRICS.protocol_errors.increment();
         static SAMPLED: Sampled = Sampled::per_second(20);
         if let (Some(suppressed), Stage::Serving(client)) = (SAMPLED.admit(), &*self.stage) {
@@ -420,7 +443,6 @@ impl Desk<'_> {
                 "closing: {fault}"
             );
         }
-        self.outbound.close(version, reason, &mut self.wakes);
     }
 }
 

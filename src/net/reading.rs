@@ -1,5 +1,6 @@
 //! Bytes of a connection on their way to the decoder, through a buffer of the worker.
 
+use crate::telemetry::metrics::METRICS;
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
@@ -67,6 +68,7 @@ impl Backlog {
             match Pin::new(stream).poll_read(cx, &mut read) {
                 Poll::Ready(Ok(())) if read.filled().is_empty() => Poll::Ready(Ok(Received::End)),
                 Poll::Ready(Ok(())) => {
+                    METRICS.bytes_received.add(read.filled().len() as u64);
                     self.append(read.filled(), consume);
                     Poll::Ready(Ok(Received::Bytes))
                 }

@@ -77,6 +77,12 @@ impl Policy {
         Ok(Permit { topic, qos, retain, epoch: self.epoch() })
     }
 
+    /// The right of certmq itself to say, retained and with QoS 0, how it is: below `$SYS`, where nobody else writes.
+    pub fn permit_system<'a>(&self, topic: TopicName<'a>) -> Option<Permit<'a>> {
+        let below = topic.as_str().starts_with("$SYS/");
+        below.then(|| Permit { topic, qos: QoS::AtMostOnce, retain: true, epoch: self.epoch() })
+    }
+
     /// Judges a subscription on its inner filter.
     ///
     /// # Errors
@@ -104,6 +110,19 @@ impl Policy {
                 Ok(Grant { qos: qos.min(highest), holes: Holes::of(holes), epoch: self.epoch() })
             }
         }
+    }
+
+    /// Whether a known principal is a member of `group`: listed in its record, or matched by its certificate.
+    pub fn is_member(&self, principal: &Principal, group: &str) -> bool {
+        let Ok(standing) = self.standing(principal) else { return false };
+        let listed = match standing {
+            Standing::Recorded(record) => {
+                let mut groups = record.groups().iter().filter_map(|number| self.groups.group(*number));
+                groups.any(|listed| &*listed.name == group)
+            }
+            Standing::Matched => false,
+        };
+        listed || self.groups.matched(principal).any(|matched| &*matched.name == group)
     }
 
     pub(super) fn judge_publish(

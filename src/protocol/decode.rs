@@ -55,7 +55,9 @@ pub fn decode(input: &[u8], version: Version, from: Sender, maximum: u32) -> Res
     let Some(&first) = input.first() else {
         return Ok(Decoded::Incomplete { needed: header::SHORTEST_PACKET });
     };
-    let packet_type = header::judge_first_byte(first, version, from)?;
+    let packet_type = header::packet_type(first, version)?;
+    header::judge_framing(input, packet_type)?;
+    header::judge_first_byte(first, packet_type, version, from)?;
     Ok(match header::frame(input, packet_type, version, maximum)? {
         Frame::Partial { needed } => Decoded::Incomplete { needed },
         Frame::Whole { body, length } => {
@@ -100,17 +102,24 @@ impl<'a> Body<'a> {
             PacketType::PingReq => Packet::PingReq,
             PacketType::PingResp => Packet::PingResp,
             PacketType::Disconnect => Packet::Disconnect(self.disconnect()?),
+            // From a client, which was never asked for it, it is out of place whatever it says.
+            PacketType::Auth if self.from == Sender::Client => {
+                Packet::Auth(self.auth().map_err(|_| header::AUTH_UNASKED)?)
+            }
             PacketType::Auth => Packet::Auth(self.auth()?),
         })
     }
 
     /// A reason code of 5.0 that this packet may carry.
     fn reason(&mut self) -> Result<ReasonCode, DecodeError> {
-        let reason = ReasonCode::try_from(self.reader.u8()?)
-            .map_err(|_| DecodeError::Malformed("an unknown reason code (section 2.4)"))?;
-        match reason.is_valid_in(self.packet_type, self.from) {
-            true => Ok(reason),
-            false => Err(DecodeError::Protocol("a reason code that this packet or this side cannot use")),
+        let reason = ReasonCode::try_from(self.reader.u8()?);
+        match reason.ok().filter(|reason| reason.is_valid_in(self.packet_type, self.from)) {
+            Some(reason) => Ok(reason),
+            // Who has sent DISCONNECT reads no answer [MQTT-3.14.4-1].
+            None if self.packet_type == PacketType::Disconnect && self.from == Sender::Client => {
+                Err(DecodeError::Unanswered("a reason code that DISCONNECT from a client cannot have"))
+            }
+            None => Err(DecodeError::Protocol("a reason code that this packet or this side cannot use")),
         }
     }
 

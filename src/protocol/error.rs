@@ -9,6 +9,10 @@ pub enum DecodeError {
     /// Bytes that no reading of the standard allows.
     #[error("malformed packet: {0}")]
     Malformed(&'static str),
+    /// Malformed, and closed without a word: where the framing is lost or the peer has said its last, an answer
+    /// reaches nobody, and what comes in place of credentials is told nothing.
+    #[error("malformed packet, not answered: {0}")]
+    Unanswered(&'static str),
     /// Well-formed, but not allowed here.
     #[error("protocol error: {0}")]
     Protocol(&'static str),
@@ -42,15 +46,21 @@ impl DecodeError {
     /// The reason code for DISCONNECT or CONNACK.
     pub fn reason(self) -> ReasonCode {
         match self {
-            Self::Malformed(_) => ReasonCode::MalformedPacket,
+            Self::Malformed(_) | Self::Unanswered(_) => ReasonCode::MalformedPacket,
             Self::Protocol(_) => ReasonCode::ProtocolError,
             Self::TooLarge(_) => ReasonCode::PacketTooLarge,
             Self::UnsupportedVersion { .. } | Self::ProtocolName => ReasonCode::UnsupportedProtocolVersion,
             Self::ClientId(_) => ReasonCode::ClientIdentifierNotValid,
-            Self::TopicName(_) => ReasonCode::TopicNameInvalid,
-            Self::TopicFilter(_) => ReasonCode::TopicFilterInvalid,
+            // 0x8F and 0x90 are for topics that are well-formed and not accepted (section 3.14.2.1).
+            Self::TopicFilter(TopicError::Share) => ReasonCode::ProtocolError,
+            Self::TopicName(_) | Self::TopicFilter(_) => ReasonCode::MalformedPacket,
             Self::TopicAlias => ReasonCode::TopicAliasInvalid,
         }
+    }
+
+    /// Whether the peer is told before the connection closes.
+    pub fn is_answered(self) -> bool {
+        !matches!(self, Self::Unanswered(_))
     }
 }
 
@@ -71,13 +81,13 @@ impl ConnectError {
         self.fault.reason()
     }
 
-    /// The CONNACK to send before closing, and the version to write it in. MQTT 5.0 has a code for every fault;
-    /// 3.x has one for the protocol level and one for the client identifier, else it is closed without a word
+    /// The CONNACK to send before closing, and the version to write it in. MQTT 5.0 has a code for every fault
+    /// that is answered; 3.x has one for the protocol level and one for the client identifier, else it is closed without a word
     /// (3.1.1 section 4.8).
     pub fn answer(self) -> Option<(Version, ConnAck<'static>)> {
         let version = self.version?;
         let answerable = match (version, self.fault) {
-            (Version::V5, _) => true,
+            (Version::V5, fault) => fault.is_answered(),
             (_, DecodeError::UnsupportedVersion { .. } | DecodeError::ClientId(_)) => true,
             (Version::V3_1 | Version::V3_1_1, _) => false,
         };

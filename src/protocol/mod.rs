@@ -46,7 +46,7 @@ pub use packet::{
     SubscribeRequest, SubscriptionOptions, UnsubAck, Unsubscribe, Will,
 };
 pub use packet_id::{PacketId, ZeroPacketId};
-pub use property::{Carrier, Properties, PropertiesBuf, Property};
+pub use property::{AliasProperty, Carrier, Properties, PropertiesBuf, Property};
 pub use reason::{ReasonCode, UnknownReasonCode};
 pub use topic::{TopicFilter, TopicName};
 pub use version::{QoS, Version};

@@ -7,7 +7,7 @@ mod carrier;
 mod tests;
 mod wire;
 
-pub use buf::PropertiesBuf;
+pub use buf::{AliasProperty, PropertiesBuf};
 pub use carrier::Carrier;
 
 use super::read::Reader;

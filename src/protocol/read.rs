@@ -76,18 +76,16 @@ impl<'a> Reader<'a> {
         self.take(usize::from(length))
     }
 
-    /// A UTF-8 encoded string, section 1.5.4, for readers that judge U+0000 themselves.
+    /// A UTF-8 encoded string that names something: a topic, a client, a user. See [`identifier`].
     #[inline]
-    pub(super) fn text(&mut self) -> Result<&'a str, DecodeError> {
-        // Rust's idea of UTF-8 is that of the standard: no surrogates, no overlong forms [MQTT-1.5.4-1], and a
-        // leading U+FEFF is kept [MQTT-1.5.4-3].
-        std::str::from_utf8(self.binary()?).map_err(|_| DecodeError::Malformed("a string is not UTF-8 [MQTT-1.5.4-1]"))
+    pub(super) fn identifier(&mut self) -> Result<&'a str, DecodeError> {
+        identifier(self.binary()?)
     }
 
     /// A UTF-8 encoded string without U+0000 `[MQTT-1.5.4-2]`.
     #[inline]
     pub(super) fn string(&mut self) -> Result<&'a str, DecodeError> {
-        let text = self.text()?;
+        let text = text(self.binary()?)?;
         match text.as_bytes().contains(&0) {
             false => Ok(text),
             true => Err(DecodeError::Malformed("a string contains U+0000 [MQTT-1.5.4-2]")),
@@ -98,6 +96,31 @@ impl<'a> Reader<'a> {
     pub(super) fn packet_id(&mut self) -> Result<PacketId, DecodeError> {
         PacketId::try_from(self.u16()?).map_err(|_| DecodeError::Protocol("packet identifier 0 [MQTT-2.2.1-3]"))
     }
+}
+
+#[inline]
+fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
+    // Rust's idea of UTF-8 is that of the standard: no surrogates, no overlong forms [MQTT-1.5.4-1], and a leading
+    // U+FEFF is kept [MQTT-1.5.4-3].
+    std::str::from_utf8(bytes).map_err(|_| DecodeError::Malformed("a string is not UTF-8 [MQTT-1.5.4-1]"))
+}
+
+/// A string that names something. Control characters and non-characters, which section 1.5.4 lets a server refuse,
+/// have no place in it: they forge lines in logs and look like nothing on a screen.
+#[inline]
+pub(super) fn identifier(bytes: &[u8]) -> Result<&str, DecodeError> {
+    let text = text(bytes)?;
+    // Without an early exit this becomes vector code, and nearly every name is plain ASCII.
+    let plain = bytes.iter().fold(true, |plain, byte| plain & (0x20..0x7F).contains(byte));
+    match plain || !text.contains(is_unfit) {
+        true => Ok(text),
+        false => Err(DecodeError::Malformed("a name has a control character or non-character [MQTT-1.5.4-2]")),
+    }
+}
+
+fn is_unfit(character: char) -> bool {
+    let code = u32::from(character);
+    character.is_control() || matches!(code, 0xFDD0..=0xFDEF) || code & 0xFFFE == 0xFFFE
 }
 
 /// The variable byte integer at the front of `input` and how many bytes it took; `None` where more are needed.

@@ -130,8 +130,8 @@ impl TopicFilter {
         if text.contains('\0') {
             return Err(TopicError::Nul);
         }
+        judge_wildcards(text)?;
         let inner = inner_offset(text)?;
-        judge_wildcards(text.get(inner..).unwrap_or_default())?;
         // The length was judged above, the offset is within it.
         Ok(Self { text: Arc::from(text), inner: u32::try_from(inner).map_err(|_| TopicError::TooLong)? })
     }

@@ -1,44 +1,49 @@
 //! What the operator's side does to the running hub.
 
-use crate::admin::Live;
+use super::unix_now;
 use crate::admin::reply::BrokerView;
+use crate::admin::{Live, Running};
 use crate::hub::{Hub, Wakes};
+use crate::net::Service;
 use crate::policy::{DeviceKey, Policy};
 use crate::protocol::ReasonCode;
+use crate::session::Moment;
 use crate::telemetry::metrics::METRICS;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// The hub of a running broker, as operators see it.
 #[derive(Debug)]
 pub(super) struct LiveHub {
-    hub: Arc<Hub>,
+    service: Arc<Service>,
     mqtts: Vec<SocketAddr>,
-    started: Instant,
 }
 
 impl LiveHub {
-    pub(super) fn new(hub: Arc<Hub>, mqtts: Vec<SocketAddr>) -> Self {
-        Self { hub, mqtts, started: Instant::now() }
+    pub(super) fn new(service: Arc<Service>, mqtts: Vec<SocketAddr>) -> Self {
+        Self { service, mqtts }
+    }
+
+    fn hub(&self) -> &Hub {
+        self.service.hub()
     }
 }
 
 impl Live for LiveHub {
     fn policy_changed(&self, policy: Arc<Policy>) {
         tracing::info!(generation = policy.generation(), epoch = policy.epoch().0, "policy in force");
-        self.hub.set_policy(policy);
+        self.hub().set_policy(policy);
     }
 
     fn disconnect_device(&self, device: &DeviceKey, reason: ReasonCode) {
-        let closed = self.hub.disconnect_device(device, reason, &mut Wakes::default());
+        let closed = self.hub().disconnect_device(device, reason, &mut Wakes::default());
         if closed > 0 {
             tracing::info!(device = %device.name.escape_debug(), closed, "connections closed: {reason}");
         }
     }
 
     fn status(&self) -> Option<BrokerView> {
-        let status = self.hub.status();
+        let status = self.hub().status();
         let counts = [
             ("sessions", status.sessions),
             ("connected", status.connected),
@@ -50,9 +55,13 @@ impl Live for LiveHub {
         Some(BrokerView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            uptime_seconds: self.started.elapsed().as_secs(),
+            uptime_seconds: self.service.now().since(Moment(0)).as_secs(),
             mqtts: self.mqtts.iter().map(ToString::to_string).collect(),
             metrics: counts.chain(metrics).collect(),
         })
+    }
+
+    fn running(&self) -> Option<Running<'_>> {
+        Some(Running { hub: self.hub(), now: self.service.now(), unix: unix_now() })
     }
 }

@@ -10,6 +10,8 @@
 //! A session outlives its connections: what a connected client announced ([`Terms`]) is set when it connects
 //! and dropped when it leaves.
 
+mod aliases;
+mod drops;
 mod expiry;
 mod incoming;
 mod message;
@@ -21,10 +23,11 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
+pub use drops::Drops;
 pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
-pub use outbox::Outbox;
-pub use outgoing::{Bounds, QueueFullPolicy};
-pub use state::{Delivery, Session, SessionId, Terms, Withheld};
+pub use outbox::{Appended, Outbox};
+pub use outgoing::{Acknowledged, Bounds, Load, QueueFullPolicy};
+pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

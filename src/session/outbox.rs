@@ -1,5 +1,7 @@
 //! What waits to be written to one connection: whole frames, bounded in bytes.
 
+use super::aliases::Aliases;
+use crate::protocol::{Packet, Version};
 use bytes::Bytes;
 
 /// Encoded frames for one connection, always cut at a frame boundary.
@@ -13,12 +15,25 @@ pub struct Outbox {
     large: Option<Bytes>,
     /// Control packets behind `large`.
     behind: Vec<u8>,
-    /// Publications among what waits.
-    publications: usize,
+    /// Topic aliases that the frames up to here have told the client; none before the first.
+    aliases: Option<Box<Aliases>>,
+    /// What was appended and not taken yet.
+    appended: Appended,
     limit: usize,
     starved: bool,
     /// Takes no publication; what is appended all the same is never read.
     closed: bool,
+}
+
+/// Packets that were appended, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Packets of every kind.
+    pub packets: usize,
+    /// Publications among them.
+    pub publications: usize,
+    /// Bytes of the publications' payloads.
+    pub payload_bytes: usize,
 }
 
 impl Outbox {
@@ -28,7 +43,8 @@ impl Outbox {
             frames: Vec::new(),
             large: None,
             behind: Vec::new(),
-            publications: 0,
+            aliases: None,
+            appended: Appended::default(),
             limit,
             starved: false,
             closed: false,
@@ -67,14 +83,46 @@ impl Outbox {
         }
     }
 
-    /// Counts a publication that was appended.
-    pub fn count_publication(&mut self) {
-        self.publications += 1;
+    /// The connection's topic aliases, for what is appended next.
+    pub(super) fn aliases(&mut self) -> &mut Aliases {
+        self.aliases.get_or_insert_default()
     }
 
-    /// Publications among what waits; asking starts the count anew.
-    pub fn take_publications(&mut self) -> usize {
-        std::mem::take(&mut self.publications)
+    /// Forgets the topic aliases if none was used since this was last called: an idle connection owns nothing. The
+    /// client keeps its table and lets it be overwritten.
+    pub fn forget_idle_aliases(&mut self) {
+        if self.aliases.as_mut().is_some_and(|aliases| aliases.is_idle()) {
+            self.aliases = None;
+        }
+    }
+
+    /// Appends a control packet for a client of `version`.
+    pub fn append(&mut self, packet: &Packet<'_>, version: Version) {
+        self.append_within(packet, version, u32::MAX);
+    }
+
+    /// The same, unless the packet is larger than the `maximum` that the client takes `[MQTT-3.1.2-24]`.
+    pub fn append_within(&mut self, packet: &Packet<'_>, version: Version, maximum: u32) {
+        let frames = self.frames();
+        let start = frames.len();
+        packet.encode(version, frames);
+        if frames.len() - start > maximum as usize {
+            frames.truncate(start);
+            return;
+        }
+        self.appended.packets += 1;
+    }
+
+    /// Counts a publication that was appended.
+    pub fn count_publication(&mut self, payload_bytes: usize) {
+        self.appended.packets += 1;
+        self.appended.publications += 1;
+        self.appended.payload_bytes += payload_bytes;
+    }
+
+    /// Packets among what waits; asking starts the count anew.
+    pub fn take_appended(&mut self) -> Appended {
+        std::mem::take(&mut self.appended)
     }
 
     /// Whether nothing waits.
@@ -113,18 +161,19 @@ impl Outbox {
         large
     }
 
-    /// Drops everything that waits.
+    /// Drops everything that waits. What the dropped frames had told the client is forgotten with them.
     pub fn clear(&mut self) {
         self.frames = Vec::new();
         self.large = None;
         self.behind = Vec::new();
-        self.publications = 0;
+        self.appended = Appended::default();
     }
 
     /// Gives memory back when nothing waits.
     pub fn shrink(&mut self) {
         if self.is_empty() {
-            self.clear();
+            self.frames = Vec::new();
+            self.behind = Vec::new();
         }
     }
 }

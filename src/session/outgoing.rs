@@ -62,6 +62,17 @@ pub(super) enum Stage {
     Released,
 }
 
+/// What an acknowledgement from the client meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// It was the one that the exchange waited for.
+    InTurn,
+    /// No exchange has its packet id on this connection; common after one was lost, and harmless.
+    Unknown,
+    /// Another one was due: a protocol error (section 4.3).
+    OutOfTurn,
+}
+
 /// What a full queue did with a new message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Queued {
@@ -70,6 +81,25 @@ pub(super) enum Queued {
     Displaced(usize),
     Dropped,
     Refused,
+}
+
+/// How much a session holds for its client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Messages in the queue.
+    pub queued: usize,
+    /// Their bytes.
+    pub queued_bytes: usize,
+    /// Messages out of the queue because a right is gone: they come back with it.
+    pub withheld: usize,
+    /// Their bytes.
+    pub withheld_bytes: usize,
+    /// Messages in flight.
+    pub inflight: usize,
+    /// Their bytes, as far as they are not done but for their last acknowledgements.
+    pub inflight_bytes: usize,
+    /// Messages in flight since an earlier connection and not repeated because a right is gone.
+    pub held: usize,
 }
 
 #[derive(Debug, Default)]
@@ -88,6 +118,7 @@ pub(super) struct Outgoing {
     /// In flight since an earlier connection and not repeated, because a right is gone. They keep their packet ids:
     /// the client may have seen them.
     held: Vec<InFlight>,
+    held_bytes: usize,
     launched: u64,
     last_id: u16,
 }
@@ -118,6 +149,18 @@ impl Outgoing {
         });
         for waiting in self.queue.iter_mut().chain(&mut self.withheld).chain(inflight) {
             waiting.epoch = Epoch::NEVER;
+        }
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load {
+            queued: self.queue.len(),
+            queued_bytes: self.queued_bytes,
+            withheld: self.withheld.len(),
+            withheld_bytes: self.withheld_bytes,
+            inflight: self.inflight.len(),
+            inflight_bytes: self.inflight_bytes,
+            held: self.held.len(),
         }
     }
 
@@ -214,6 +257,7 @@ impl Outgoing {
         }
         let held = self.held.last().is_some_and(|entry| entry.epoch() != Some(epoch));
         if held {
+            self.held_bytes = 0;
             for entry in self.held.drain(..) {
                 self.inflight_bytes += entry.bytes();
                 self.inflight.push_back(entry);
@@ -228,6 +272,7 @@ impl Outgoing {
 
     /// Puts a message in flight, as sent.
     pub(super) fn launch(&mut self, id: PacketId, waiting: Waiting) {
+        self.last_id = id.0.get();
         self.launched += 1;
         let entry = InFlight { id, number: self.launched, stage: Stage::Published(waiting) };
         self.inflight_bytes += entry.bytes();
@@ -249,14 +294,22 @@ impl Outgoing {
         self.remove(self.sent);
     }
 
-    /// Takes what [`Outgoing::unsent`] showed aside until the policy changes.
-    pub(super) fn hold_unsent(&mut self, epoch: Epoch) {
+    /// Takes what [`Outgoing::unsent`] showed aside until the policy changes. Says how many that were held before gave
+    /// way: rights that go one after the other, a connection each, must not gather more than one window holds.
+    pub(super) fn hold_unsent(&mut self, epoch: Epoch, bounds: &Bounds) -> usize {
         if let Some(mut entry) = self.remove(self.sent) {
             if let Stage::Published(waiting) = &mut entry.stage {
                 waiting.epoch = epoch;
             }
+            self.held_bytes += entry.bytes();
             self.held.push(entry);
         }
+        let before = self.held.len();
+        while self.held.len() > bounds.inflight || self.held_bytes > bounds.queued_bytes && self.held.len() > 1 {
+            let oldest = self.held.remove(0);
+            self.held_bytes = self.held_bytes.saturating_sub(oldest.bytes());
+        }
+        before - self.held.len()
     }
 
     /// A new connection has seen nothing yet.
@@ -265,16 +318,16 @@ impl Outgoing {
     }
 
     /// Ends the exchange of `id` when `ends` says that its stage allows it.
-    pub(super) fn finish(&mut self, id: PacketId, ends: impl Fn(&Stage) -> bool) -> bool {
-        let Some(position) = self.position(id) else { return false };
+    pub(super) fn finish(&mut self, id: PacketId, ends: impl Fn(&Stage) -> bool) -> Acknowledged {
+        let Some(position) = self.position(id) else { return Acknowledged::Unknown };
         if !self.inflight.get(position).is_some_and(|entry| ends(&entry.stage)) {
-            return false;
+            return Acknowledged::OutOfTurn;
         }
         self.remove(position);
         if position < self.sent {
             self.sent -= 1;
         }
-        true
+        Acknowledged::InTurn
     }
 
     fn remove(&mut self, position: usize) -> Option<InFlight> {
@@ -283,18 +336,20 @@ impl Outgoing {
         Some(entry)
     }
 
-    /// Moves `id` from PUBLISH to PUBREL; says whether it is in flight with QoS 2.
-    pub(super) fn release(&mut self, id: PacketId) -> bool {
-        let Some(entry) = self.position(id).and_then(|position| self.inflight.get_mut(position)) else { return false };
+    /// Moves `id` from PUBLISH to PUBREL.
+    pub(super) fn release(&mut self, id: PacketId) -> Acknowledged {
+        let Some(entry) = self.position(id).and_then(|position| self.inflight.get_mut(position)) else {
+            return Acknowledged::Unknown;
+        };
         match &entry.stage {
             Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce => {
                 self.inflight_bytes = self.inflight_bytes.saturating_sub(entry.bytes());
                 entry.stage = Stage::Released;
             }
-            Stage::Published(_) => return false,
+            Stage::Published(_) => return Acknowledged::OutOfTurn,
             Stage::Released => {}
         }
-        true
+        Acknowledged::InTurn
     }
 
     /// Only what this connection has sent can be acknowledged on it.
@@ -303,12 +358,9 @@ impl Outgoing {
     }
 
     /// A packet id that is not in flight; `None` when all are. The window is short, so a walk is cheap.
-    pub(super) fn next_id(&mut self) -> Option<PacketId> {
-        let candidates = (1..=u16::MAX).map(|step| self.last_id.wrapping_add(step));
-        let id = candidates
-            .filter_map(|id| NonZeroU16::new(id).map(PacketId))
-            .find(|id| self.inflight.iter().chain(&self.held).all(|entry| entry.id != *id))?;
-        self.last_id = id.0.get();
-        Some(id)
+    pub(super) fn next_id(&self) -> Option<PacketId> {
+        let mut candidates =
+            (1..=u16::MAX).filter_map(|step| NonZeroU16::new(self.last_id.wrapping_add(step)).map(PacketId));
+        candidates.find(|id| self.inflight.iter().chain(&self.held).all(|entry| entry.id != *id))
     }
 }

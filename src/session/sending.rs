@@ -1,9 +1,11 @@
 //! Messages into the outbox, as PUBLISH packets of the client's version.
 
+use super::aliases::Naming;
 use super::outgoing::{InFlight, Outgoing, Stage, Waiting};
 use super::{Message, Moment, Outbox, Publication, Terms};
 use crate::protocol::{
-    Ack, Packet, PacketId, Properties, PropertiesBuf, Property, Publish, QoS, ReasonCode, TopicName, Version,
+    Ack, AliasProperty, Packet, PacketId, Properties, PropertiesBuf, Property, Publish, QoS, ReasonCode, TopicName,
+    Version,
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -69,7 +71,7 @@ pub(super) fn repeat(entry: &InFlight, terms: Terms, outbox: &mut Outbox, now: M
                 return Written::NoRoom;
             }
             let release = Ack { packet_id: entry.id, reason: ReasonCode::Success, properties: Properties::default() };
-            Packet::PubRel(release).encode(terms.version, outbox.frames());
+            outbox.append(&Packet::PubRel(release), terms.version);
             Written::Yes
         }
     }
@@ -107,22 +109,61 @@ pub(super) fn write_stored(
 }
 
 fn write(publish: &Publish<'_>, payload: impl FnOnce() -> Bytes, terms: Terms, outbox: &mut Outbox) -> Written {
-    let length = publish.encoded_len(terms.version);
+    match publish.topic {
+        Some(topic) if terms.topic_aliases > 0 => write_named(publish, topic, payload, terms, outbox),
+        _ => append(publish, Properties::default(), payload, terms, outbox),
+    }
+}
+
+/// Writes a publication by an alias, or teaches the client one, where that fits.
+fn write_named(
+    publish: &Publish<'_>,
+    topic: TopicName<'_>,
+    payload: impl FnOnce() -> Bytes,
+    terms: Terms,
+    outbox: &mut Outbox,
+) -> Written {
+    let naming = outbox.aliases().name(topic, terms.topic_aliases);
+    let (alias, spelled) = match naming {
+        Naming::InFull => return append(publish, Properties::default(), payload, terms, outbox),
+        Naming::Taught(alias) => (AliasProperty::new(alias), Some(topic)),
+        Naming::ByAlias(alias) => (AliasProperty::new(alias), None),
+    };
+    let named = Publish { topic: spelled, ..publish.clone() };
+    if named.encoded_len_with(alias.as_properties(), terms.version) > terms.maximum_packet_size as usize {
+        // The alias may be what makes it too large.
+        return append(publish, Properties::default(), payload, terms, outbox);
+    }
+    let written = append(&named, alias.as_properties(), payload, terms, outbox);
+    if written == Written::Yes {
+        outbox.aliases().told(naming, topic);
+    }
+    written
+}
+
+/// Appends a PUBLISH with the properties `own` before its others.
+fn append(
+    publish: &Publish<'_>,
+    own: Properties<'_>,
+    payload: impl FnOnce() -> Bytes,
+    terms: Terms,
+    outbox: &mut Outbox,
+) -> Written {
+    let length = publish.encoded_len_with(own, terms.version);
     if length > terms.maximum_packet_size as usize {
         return Written::TooLarge;
     }
     if !outbox.accepts(length) {
         return Written::NoRoom;
     }
-    if outbox.is_large(length) {
-        // It had a length, so it has a form.
-        if publish.encode_head(terms.version, outbox.frames()).is_ok() {
-            outbox.attach(payload());
-        }
-    } else {
-        publish.encode(terms.version, outbox.frames());
+    // It had a length, so it has a form.
+    let appended = publish.encode_head_with(own, terms.version, outbox.frames()).is_ok();
+    match (appended, outbox.is_large(length)) {
+        (true, true) => outbox.attach(payload()),
+        (true, false) => outbox.frames().extend_from_slice(publish.payload),
+        (false, _) => {}
     }
-    outbox.count_publication();
+    outbox.count_publication(publish.payload.len());
     Written::Yes
 }
 

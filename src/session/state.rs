@@ -1,8 +1,11 @@
 //! The session itself: chooses what a client gets, and when.
 
-use super::outgoing::{Outgoing, Queued, Stage, Waiting};
+use super::outgoing::{Acknowledged, Outgoing, Queued, Stage, Waiting};
 use super::sending::{self, Written};
-use super::{Bounds, Expiry, Incoming, Message, Moment, Outbox, Publication, SubscriptionId, Subscriptions, WriterId};
+use super::{
+    Bounds, Drops, Expiry, Incoming, Load, Message, Moment, Outbox, Publication, SubscriptionId, Subscriptions,
+    WriterId,
+};
 use crate::policy::{Policy, Principal};
 use crate::protocol::{PacketId, QoS, ReasonCode, TopicFilter, Version};
 use std::sync::Arc;
@@ -20,6 +23,19 @@ pub struct Terms {
     pub receive_maximum: u16,
     /// Bytes of the largest packet it takes.
     pub maximum_packet_size: u32,
+    /// How many topic aliases it is told, never more than it takes.
+    pub topic_aliases: u16,
+    /// Whether it wants to read why something failed.
+    pub problem_information: ProblemInformation,
+}
+
+/// Request Problem Information (section 3.1.2.11.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemInformation {
+    /// Reason strings may be sent, and this is what a 5.0 client gets that does not say.
+    Wanted,
+    /// Reason codes alone `[MQTT-3.1.2-29]`. Before 5.0 there is nothing else.
+    Unwanted,
 }
 
 /// One client's session.
@@ -34,6 +50,8 @@ pub struct Session {
     pub incoming: Incoming,
     /// How long it outlives its connection.
     pub expiry: Expiry,
+    /// What it did not get.
+    pub drops: Drops,
     outgoing: Outgoing,
     terms: Option<Terms>,
 }
@@ -85,6 +103,7 @@ impl Session {
             subscriptions: Subscriptions::default(),
             incoming: Incoming::default(),
             expiry,
+            drops: Drops::default(),
             outgoing: Outgoing::default(),
             terms: None,
         }
@@ -108,6 +127,11 @@ impl Session {
     /// Messages in flight.
     pub fn inflight(&self) -> usize {
         self.outgoing.inflight()
+    }
+
+    /// Everything that waits or is in flight, counted.
+    pub fn load(&self) -> Load {
+        self.outgoing.load()
     }
 
     /// Whether [`Session::pump`] could have something to send.
@@ -230,26 +254,22 @@ impl Session {
     }
 
     /// PUBACK from the client: ends a QoS 1 exchange, whatever its reason code.
-    pub fn acknowledge(&mut self, id: PacketId) -> bool {
+    pub fn acknowledge(&mut self, id: PacketId) -> Acknowledged {
         self.outgoing.finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::AtLeastOnce))
     }
 
-    /// PUBREC from the client. The answer is PUBREL with the returned reason; `None`: a PUBREC with an error ended
-    /// the exchange, nothing is sent `[MQTT-4.3.3-4]`.
-    pub fn receive(&mut self, id: PacketId, reason: ReasonCode) -> Option<ReasonCode> {
-        if reason.is_error() {
-            self.outgoing
-                .finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce));
-            return None;
-        }
-        match self.outgoing.release(id) {
-            true => Some(ReasonCode::Success),
-            false => Some(ReasonCode::PacketIdentifierNotFound),
+    /// PUBREC from the client. One with an error ends the exchange `[MQTT-4.3.3-4]`; any other asks for PUBREL.
+    pub fn receive(&mut self, id: PacketId, reason: ReasonCode) -> Acknowledged {
+        match reason.is_error() {
+            true => self
+                .outgoing
+                .finish(id, |stage| matches!(stage, Stage::Published(waiting) if waiting.qos == QoS::ExactlyOnce)),
+            false => self.outgoing.release(id),
         }
     }
 
     /// PUBCOMP from the client: ends a QoS 2 exchange.
-    pub fn complete(&mut self, id: PacketId) -> bool {
+    pub fn complete(&mut self, id: PacketId) -> Acknowledged {
         self.outgoing.finish(id, |stage| matches!(stage, Stage::Released))
     }
 
@@ -342,7 +362,7 @@ impl Session {
                 && waiting.epoch != policy.epoch()
                 && !self.may_pass(waiting, policy)
             {
-                self.outgoing.hold_unsent(policy.epoch());
+                self.drops.withheld += self.outgoing.hold_unsent(policy.epoch(), bounds) as u64;
                 continue;
             }
             if !self.outgoing.has_window(window(terms, bounds)) {
@@ -351,7 +371,10 @@ impl Session {
             match sending::repeat(entry, terms, outbox, now) {
                 Written::Yes => self.outgoing.mark_sent(),
                 // The client takes less than it did: done, as if delivered.
-                Written::TooLarge => self.outgoing.abandon_unsent(),
+                Written::TooLarge => {
+                    self.outgoing.abandon_unsent();
+                    self.drops.too_large += 1;
+                }
                 Written::NoRoom => {
                     outbox.starve();
                     return false;
@@ -373,6 +396,7 @@ impl Session {
         while let Some(waiting) = self.outgoing.peek() {
             if waiting.message.is_expired(now) {
                 self.outgoing.pop();
+                self.drops.expired += 1;
                 expired += 1;
                 continue;
             }
@@ -385,7 +409,11 @@ impl Session {
             }
             let waiting = waiting.clone();
             match sending::launch(&mut self.outgoing, &waiting, terms, outbox, now) {
-                Written::Yes | Written::TooLarge => _ = self.outgoing.pop(),
+                Written::Yes => _ = self.outgoing.pop(),
+                Written::TooLarge => {
+                    self.outgoing.pop();
+                    self.drops.too_large += 1;
+                }
                 Written::NoRoom => {
                     outbox.starve();
                     break;

@@ -23,9 +23,9 @@ fn part() -> usize {
     PART.try_with(|part| *part).unwrap_or_default()
 }
 
-/// A number that goes up and down.
+/// A number that goes up and down; in parts, like a counter.
 #[derive(Debug, Default)]
-pub struct Gauge(AtomicU64);
+pub struct Gauge(Counter);
 
 impl Counter {
     /// One more.
@@ -42,24 +42,31 @@ impl Counter {
 
     /// The present value.
     pub fn value(&self) -> u64 {
-        self.0.iter().map(|Part(value)| value.load(Ordering::Relaxed)).sum()
+        self.0.iter().fold(0, |sum, Part(value)| sum.wrapping_add(value.load(Ordering::Relaxed)))
     }
 }
 
 impl Gauge {
     /// One more.
     pub fn increment(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.add(1);
     }
 
     /// One less.
     pub fn decrement(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.change(1, 0);
+    }
+
+    /// What was `before` is `after`.
+    pub fn change(&self, before: usize, after: usize) {
+        // Parts wrap around: only their sum means something.
+        self.0.add((after as u64).wrapping_sub(before as u64));
     }
 
     /// The present value.
     pub fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        // While its parts are read others change: for a moment the sum may lie below zero.
+        u64::try_from(self.0.value().cast_signed()).unwrap_or_default()
     }
 }
 
@@ -95,10 +102,32 @@ metrics! {
     connects_refused: Counter,
     /// Connections closed because the peer broke the protocol.
     protocol_errors: Counter,
+    /// CONNECT packets received.
+    connects_received: Counter,
+    /// Bytes of MQTT received.
+    bytes_received: Counter,
+    /// Bytes of MQTT handed to TLS.
+    bytes_sent: Counter,
+    /// Packets of every kind received.
+    packets_received: Counter,
+    /// Packets of every kind handed to TLS.
+    packets_sent: Counter,
     /// PUBLISH packets received.
     messages_received: Counter,
     /// PUBLISH packets handed to TLS.
     messages_sent: Counter,
+    /// Bytes of the payloads of PUBLISH packets received.
+    payload_bytes_received: Counter,
+    /// Bytes of the payloads of PUBLISH packets handed to TLS.
+    payload_bytes_sent: Counter,
+    /// Messages that wait in sessions, each session's own copy counted.
+    messages_queued: Gauge,
+    /// Their bytes: topic, payload and properties.
+    messages_queued_bytes: Gauge,
+    /// Messages in flight to clients, connected or away.
+    messages_inflight: Gauge,
+    /// Sessions that ended because their expiry had passed.
+    sessions_expired: Counter,
     /// Publications denied by policy.
     publishes_denied: Counter,
     /// Subscription requests denied by policy.
@@ -109,6 +138,8 @@ metrics! {
     messages_dropped_slow_reader: Counter,
     /// QoS 1 and 2 messages dropped because a session's queue was full.
     messages_dropped_queue_full: Counter,
+    /// Messages larger than their reader takes.
+    messages_too_large: Counter,
     /// Messages that expired before delivery.
     messages_expired: Counter,
     /// Retained messages refused because a limit was reached.

@@ -101,6 +101,12 @@ fn usage_faults_are_64_and_suggest_the_nearest() {
         (&["status", "--output", "xml"], "json"),
         (&["device", "add"], "SUBJECT"),
         (&["device", "add", "CN=a", "--pin"], "--pin"),
+        (&["session", "show"], "say whose session"),
+        (&["session", "remove", "dev-1"], "--all"),
+        (&["session", "remove", "dev-1", "c", "--all"], "not both"),
+        (&["session", "show", "--group", "g"], "not a group"),
+        (&["session", "list", "--group", "g", "dev-1"], "--group"),
+        (&["session", "lst"], "'list'"),
     ] {
         let outcome = desk.run(arguments).expect(64);
         assert!(outcome.stdout.is_empty(), "{outcome:?}");
@@ -112,9 +118,7 @@ fn usage_faults_are_64_and_suggest_the_nearest() {
 #[test]
 fn commands_of_later_versions_do_not_exist() {
     let desk = Desk::new();
-    for word in
-        ["plan", "history", "rollback", "revoke", "session", "reload", "audit", "denials", "watch", "doctor", "import"]
-    {
+    for word in ["plan", "history", "rollback", "revoke", "reload", "audit", "denials", "watch", "doctor", "import"] {
         desk.run(&[word]).expect(64);
     }
 }

@@ -130,10 +130,15 @@ impl RawClient {
     /// The next packet.
     #[track_caller]
     pub(crate) fn receive(&mut self) -> Packet {
+        Packet::split(&self.receive_whole()).expect("a whole packet").0
+    }
+
+    /// The bytes of the next packet.
+    #[track_caller]
+    fn receive_whole(&mut self) -> Vec<u8> {
         loop {
-            if let Some((packet, length)) = Packet::split(&self.inbox) {
-                self.inbox.drain(..length);
-                return packet;
+            if let Some((_, length)) = Packet::split(&self.inbox) {
+                return self.inbox.drain(..length).collect();
             }
             match self.fill() {
                 Ok(0) => panic!("closed while a packet was awaited; unread: {:?}", self.inbox),
@@ -141,6 +146,16 @@ impl RawClient {
                 Err(error) => panic!("{error} while a packet was awaited; unread: {:?}", self.inbox),
             }
         }
+    }
+
+    /// The fixed header of the next packet, which is left to be received.
+    #[track_caller]
+    pub(crate) fn header(&mut self) -> Header {
+        let packet = self.receive_whole();
+        let length_bytes = 1 + packet[1..].iter().take_while(|digit| **digit & 0x80 != 0).count();
+        let header = Header { first: packet[0], length_bytes };
+        self.inbox.splice(0..0, packet);
+        header
     }
 
     /// The next packet, which must be of this kind.
@@ -165,6 +180,44 @@ impl RawClient {
             }
         }
         message
+    }
+
+    /// The next message, whatever it waits for behind the ones before it: what else comes is answered as it should.
+    #[track_caller]
+    pub(crate) fn receive_message(&mut self) -> Message {
+        loop {
+            let packet = self.receive();
+            match packet.kind() {
+                wire::PUBREL => self.send(&wire::acknowledge(wire::PUBCOMP, packet.id())),
+                wire::PUBLISH => {
+                    let message = packet.message(self.version);
+                    match message.qos {
+                        0 => {}
+                        1 => self.send(&wire::acknowledge(wire::PUBACK, message.id)),
+                        _ => self.send(&wire::acknowledge(wire::PUBREC, message.id)),
+                    }
+                    return message;
+                }
+                kind => panic!("neither a message nor PUBREL, but {kind}: {packet:?}"),
+            }
+        }
+    }
+
+    /// The next packet, or none where the broker closes.
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> Option<Packet> {
+        loop {
+            if let Some((packet, length)) = Packet::split(&self.inbox) {
+                self.inbox.drain(..length);
+                return Some(packet);
+            }
+            match self.fill() {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) if is_close(&error) => return None,
+                Err(error) => panic!("{error}: neither a packet nor the end of the connection"),
+            }
+        }
     }
 
     /// Subscribes with QoS 1 and returns the codes of the SUBACK.
@@ -214,6 +267,14 @@ impl RawClient {
         }
     }
 
+    /// The broker closes because of what this client did: a 5.0 client is told the reason, an older one nothing.
+    /// What was under way to it may come before.
+    #[track_caller]
+    pub(crate) fn expect_fault(&mut self, reason: u8) {
+        let goodbye = self.expect_close().filter(|last| last.kind() == wire::DISCONNECT).map(|last| last.code());
+        assert_eq!(goodbye, (self.version == Version::V5).then_some(reason), "the reason of DISCONNECT");
+    }
+
     /// Ends this side of the connection: TLS' goodbye, then TCP's. What the broker still sends can be read.
     pub(crate) fn hang_up(&mut self) {
         self.stream.conn.send_close_notify();
@@ -259,6 +320,14 @@ impl RawClient {
         self.inbox.extend(&buffer[..read]);
         Ok(read)
     }
+}
+
+/// How a packet begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header {
+    pub(crate) first: u8,
+    /// In how many bytes the remaining length came.
+    pub(crate) length_bytes: usize,
 }
 
 /// Whether the error is the other side's closing: a reset, or an end without TLS' own goodbye.

@@ -28,15 +28,21 @@ impl Version {
     }
 }
 
+pub(crate) const CONNECT: u8 = 1;
 pub(crate) const CONNACK: u8 = 2;
 pub(crate) const PUBLISH: u8 = 3;
 pub(crate) const PUBACK: u8 = 4;
 pub(crate) const PUBREC: u8 = 5;
 pub(crate) const PUBREL: u8 = 6;
 pub(crate) const PUBCOMP: u8 = 7;
+pub(crate) const SUBSCRIBE: u8 = 8;
 pub(crate) const SUBACK: u8 = 9;
+pub(crate) const UNSUBSCRIBE: u8 = 10;
+pub(crate) const UNSUBACK: u8 = 11;
+pub(crate) const PINGREQ: u8 = 12;
 pub(crate) const PINGRESP: u8 = 13;
 pub(crate) const DISCONNECT: u8 = 14;
+pub(crate) const AUTH: u8 = 15;
 
 /// What a test wants in its CONNECT.
 #[derive(Clone, Debug)]
@@ -115,7 +121,7 @@ pub(crate) fn disconnect() -> Vec<u8> {
     packet(0xE0, &[])
 }
 
-fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     let mut packet = vec![first];
     let mut length = body.len();
     loop {
@@ -130,11 +136,11 @@ fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     packet
 }
 
-fn text(text: &str) -> Vec<u8> {
+pub(crate) fn text(text: &str) -> Vec<u8> {
     binary(text.as_bytes())
 }
 
-fn binary(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn binary(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).expect("at most 65 535 bytes");
     [&length.to_be_bytes(), bytes].concat()
 }
@@ -146,8 +152,8 @@ fn no_properties(version: Version) -> &'static [u8] {
 /// A packet as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
-    first: u8,
-    body: Vec<u8>,
+    pub(crate) first: u8,
+    pub(crate) body: Vec<u8>,
 }
 
 /// A message as it came.

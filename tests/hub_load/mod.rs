@@ -3,13 +3,15 @@
 #![allow(dead_code, reason = "each user takes its part")]
 #![allow(clippy::expect_used, reason = "set-up that fails is a failed run")]
 
+pub(crate) mod bounds;
+
 use certmq::config::{Limits, MqttSettings};
 use certmq::hub::{Client, Hub, Outbound, Peer, Wakes};
 use certmq::policy::fleet::FleetFile;
 use certmq::policy::{ChainFacts, DeviceKey, Identity, Policy, PolicySettings, SubjectSelector};
 use certmq::protocol::{
-    Ack, Connect, Decoded, MAX_PACKET_BYTES, Packet, PacketId, Properties, Publish, QoS, ReasonCode, Sender, Subscribe,
-    SubscribeRequest, SubscriptionOptions, TopicFilter, TopicName, Version, decode,
+    Ack, Connect, Decoded, MAX_PACKET_BYTES, Packet, PacketId, Properties, PropertiesBuf, Property, Publish, QoS,
+    ReasonCode, Sender, Subscribe, SubscribeRequest, SubscriptionOptions, TopicFilter, TopicName, Version, decode,
 };
 use certmq::session::Moment;
 use std::sync::{Arc, Barrier};
@@ -58,6 +60,10 @@ pub(crate) struct Inward {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(Limits { sessions_per_device: 1_000, ..Limits::default() })
+    }
+
+    pub(crate) fn with(limits: Limits) -> Self {
         let fleet = "version = 1\n[groups.all]\nallow = [{ publish = \"t/#\" }, { subscribe = \"t/#\" }]\n\
                      [[devices]]\nsubject = \"CN=load\"\ngroups = [\"all\"]\n";
         let records = FleetFile::parse(fleet, SubjectSelector::Dn).expect("a good fleet file").records;
@@ -75,7 +81,6 @@ impl World {
             leaf_sha256: identity.sha256,
         };
         let name = identity.device_name(SubjectSelector::Dn).expect("a name");
-        let limits = Limits { sessions_per_device: 1_000, ..Limits::default() };
         Self {
             hub: Hub::new(Arc::new(policy), MqttSettings::default(), limits),
             key: DeviceKey::in_default_trust(name),
@@ -85,6 +90,17 @@ impl World {
     }
 
     pub(crate) fn connect(&self, client_id: &str) -> Side {
+        self.connect_with(client_id, Properties::default())
+    }
+
+    /// With a session that outlives its connection.
+    pub(crate) fn connect_lasting(&self, client_id: &str) -> Side {
+        let mut properties = PropertiesBuf::new();
+        properties.extend([Property::SessionExpiryInterval(3_600)]);
+        self.connect_with(client_id, properties.as_properties())
+    }
+
+    fn connect_with(&self, client_id: &str, properties: Properties<'_>) -> Side {
         let connect = Connect {
             version: Version::V5,
             clean_start: true,
@@ -93,7 +109,7 @@ impl World {
             will: None,
             username: None,
             password: None,
-            properties: Properties::default(),
+            properties,
         };
         let outbound = Outbound::new(self.hub.limits().outbound_bytes, Moment(0));
         let peer = Peer { identity: &self.identity, key: &self.key, chain: &self.chain };
@@ -136,13 +152,45 @@ impl Side {
         assert_eq!(self.take(), 0, "a SUBACK and nothing else");
     }
 
+    /// Subscribes; returns with whatever comes at once still in the outbound.
+    pub(crate) fn start_reading(&mut self, filter: &str) {
+        let filter = TopicFilter::parse(filter).expect("a filter");
+        let requests = vec![SubscribeRequest { filter, options: SubscriptionOptions::new(QoS::AtMostOnce) }];
+        let subscribe = Subscribe { packet_id: PacketId::FIRST, properties: Properties::default(), requests };
+        let served = self.client.handle(Packet::Subscribe(subscribe), Moment(0), &mut Wakes::default());
+        served.expect("a subscription is no fault");
+    }
+
+    /// Empties the outbound and has it filled again; returns bytes, and whether more will come.
+    pub(crate) fn read_on(&mut self) -> (usize, bool) {
+        let taken = self.outbound.take(&mut self.frames);
+        if taken.starved {
+            self.client.pull(Moment(0), &mut Wakes::default());
+        }
+        (self.frames.len(), taken.starved)
+    }
+
+    /// The connection breaks.
+    pub(crate) fn leave(self) {
+        self.client.end(Moment(0), &mut Wakes::default());
+    }
+
+    /// Leaves a retained message.
+    pub(crate) fn retain(&mut self, topic: &str) {
+        self.send(topic, QoS::AtMostOnce, true, &mut Wakes::default());
+    }
+
     pub(crate) fn publish(&mut self, topic: &str, qos: QoS, wakes: &mut Wakes) {
+        self.send(topic, qos, false, wakes);
+    }
+
+    fn send(&mut self, topic: &str, qos: QoS, retain: bool, wakes: &mut Wakes) {
         let packet_id = (qos != QoS::AtMostOnce).then_some(self.next_id);
         self.next_id = self.next_id.next();
         let publish = Publish {
             dup: false,
             qos,
-            retain: false,
+            retain,
             // Parsed anew, as from a packet.
             topic: TopicName::parse(topic).ok(),
             packet_id,

@@ -16,5 +16,7 @@ mod odd_certificates;
 mod policy_changes;
 mod quickstart;
 mod rumqttc_client;
+mod sessions;
 mod shutdown;
 mod storm;
+mod sys;

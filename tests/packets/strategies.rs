@@ -60,9 +60,9 @@ pub(crate) fn packet(version: Version, from: Sender) -> BoxedStrategy<Packet<'st
 }
 
 pub(crate) fn connect(version: Version) -> impl Strategy<Value = Connect<'static>> {
-    let client_id = text().prop_map(move |id| if id.is_empty() && version == Version::V3_1 { "id" } else { id });
+    let client_id = name().prop_map(move |id| if id.is_empty() && version == Version::V3_1 { "id" } else { id });
     let of_connection = (any::<bool>(), any::<u16>(), client_id, option::of(will(version)));
-    (of_connection, option::of(text()), option::of(binary()), properties(version, PacketType::Connect, Sender::Client))
+    (of_connection, option::of(name()), option::of(binary()), properties(version, PacketType::Connect, Sender::Client))
         .prop_map(move |((clean_start, keep_alive, client_id, will), username, password, properties)| Connect {
             version,
             clean_start,
@@ -233,6 +233,16 @@ pub(crate) fn filter_text() -> impl Strategy<Value = String> {
         })
         .prop_filter("not empty", |(_, inner)| !inner.is_empty())
         .prop_map(|(share, inner)| format!("{share}{inner}"))
+}
+
+/// A text that may name something: no control characters, no non-characters.
+pub(crate) fn name() -> impl Strategy<Value = &'static str> {
+    text().prop_filter("fit for a name", |text| text.chars().all(is_fit))
+}
+
+fn is_fit(character: char) -> bool {
+    let code = u32::from(character);
+    !character.is_control() && !(0xFDD0..=0xFDEF).contains(&code) && code & 0xFFFF < 0xFFFE
 }
 
 /// Any string without U+0000, control characters and a byte order mark included.

@@ -36,7 +36,7 @@ const ROOMS: [Room; 14] = [
     Room { name: "tls", may_know: &["policy"] },
     Room { name: "pki", may_know: &["policy"] },
     Room { name: "net", may_know: &["tls", "hub", "session", "policy", "protocol"] },
-    Room { name: "admin", may_know: &["tls", "hub", "store", "pki", "policy", "protocol"] },
+    Room { name: "admin", may_know: &["tls", "hub", "store", "session", "pki", "policy", "protocol"] },
     Room { name: "telemetry", may_know: &[] },
     Room { name: "config", may_know: &["policy"] },
     Room { name: "server", may_know: &["net", "admin", "hub", "tls", "pki", "store", "session", "policy", "protocol"] },
@@ -74,7 +74,7 @@ const IMPURE: [&str; 22] = [
 const CERTIFICATE_READER: &str = "src/policy/identity.rs";
 
 /// Files that may hold unsafe code. `deny(unsafe_code)` can be lifted inside a file, so look too.
-const UNSAFE_FILES: [&str; 1] = ["tests/allocations.rs"];
+const UNSAFE_FILES: [&str; 1] = ["tests/counting/mod.rs"];
 
 const MAXIMUM_LINES: usize = 600;
 

@@ -110,6 +110,14 @@ impl World {
         Ok(Connection { client, outbound, version: dial.version, now: self.now })
     }
 
+    /// Connects, and what comes after the CONNACK.
+    pub(super) fn connect_and_see(&self, dial: &Dial) -> (Connection, Vec<String>) {
+        let mut connection = self.try_connect(dial).unwrap();
+        let mut seen = connection.seen();
+        assert!(seen.remove(0).starts_with("CONNACK Success"));
+        (connection, seen)
+    }
+
     /// Connects and throws the CONNACK away.
     pub(super) fn connect(&self, dial: &Dial) -> Connection {
         let mut connection = self.try_connect(dial).unwrap();
@@ -267,6 +275,7 @@ fn show(packet: &Packet<'_>) -> String {
             text.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, name)| name));
             text.extend(publish.properties.subscription_identifiers().map(|id| format!(" sub={id}")));
             text.extend(publish.properties.message_expiry_interval().map(|left| format!(" expiry={left}")));
+            text.extend(publish.properties.topic_alias().map(|alias| format!(" alias={alias}")));
             text
         }
         Packet::ConnAck(answer) => format!("CONNACK {:?} present={}", answer.reason, answer.session_present),

@@ -75,14 +75,36 @@ fn pubrec_with_an_error_ends_the_exchange() {
 }
 
 #[test]
-fn unknown_packet_ids_are_named_or_ignored() {
+fn unknown_packet_ids_do_no_harm() {
     let (_world, _publisher, mut reader) = pair(&Dial::v5("a"));
     reader.ack(Packet::PubAck, 9, ReasonCode::Success);
     reader.ack(Packet::PubComp, 9, ReasonCode::Success);
     assert!(reader.seen().is_empty());
     reader.ack(Packet::PubRec, 9, ReasonCode::Success);
     reader.ack(Packet::PubRel, 9, ReasonCode::Success);
-    assert_eq!(reader.seen(), ["PUBREL 9 PacketIdentifierNotFound", "PUBCOMP 9 PacketIdentifierNotFound"]);
+    assert_eq!(reader.seen(), ["PUBREL 9 Success", "PUBCOMP 9 Success"]);
+}
+
+#[test]
+fn an_acknowledgement_out_of_turn_is_a_protocol_error() {
+    type OfAck = fn(crate::protocol::Ack<'static>) -> Packet<'static>;
+    let (puback, pubrec, pubcomp): (OfAck, OfAck, OfAck) = (Packet::PubAck, Packet::PubRec, Packet::PubComp);
+    for (qos, before, wrong) in [
+        (QoS::AtLeastOnce, None, pubrec),
+        (QoS::AtLeastOnce, None, pubcomp),
+        (QoS::ExactlyOnce, None, puback),
+        (QoS::ExactlyOnce, None, pubcomp),
+        (QoS::ExactlyOnce, Some(pubrec), puback),
+    ] {
+        let (_world, mut publisher, mut reader) = pair(&Dial::v5("a"));
+        publisher.publish("t/a", qos, 1, "m");
+        if let Some(before) = before {
+            reader.ack(before, 1, ReasonCode::Success);
+        }
+        let ack = crate::protocol::Ack::new(crate::protocol::PacketId::FIRST, ReasonCode::Success);
+        let answer = reader.handle(wrong(ack));
+        assert!(matches!(answer, Err(Closed::Fault(ReasonCode::ProtocolError, _))), "{qos:?}: {answer:?}");
+    }
 }
 
 #[test]
@@ -135,7 +157,7 @@ fn what_the_reader_takes_bounds_each_packet() {
     publisher.publish("t/a", QoS::AtLeastOnce, 1, &"x".repeat(40));
     publisher.publish("t/a", QoS::AtMostOnce, 0, &"x".repeat(40));
     publisher.publish("t/a", QoS::AtLeastOnce, 2, "small");
-    assert_eq!(reader.seen(), ["PUBLISH t/a small q1#2"]);
+    assert_eq!(reader.seen(), ["PUBLISH t/a small q1#1"]);
 }
 
 #[test]
@@ -144,5 +166,5 @@ fn a_payload_beyond_the_outbound_goes_by_reference_and_alone() {
     publisher.publish("t/a", QoS::AtLeastOnce, 1, &"x".repeat(500));
     publisher.publish("t/a", QoS::AtLeastOnce, 2, "after");
     reader.handle(Packet::PingReq).unwrap();
-    assert_eq!(reader.seen(), ["PUBLISH t/a 500 bytes q1#1", "PingResp", "PUBLISH t/a after q1#3"]);
+    assert_eq!(reader.seen(), ["PUBLISH t/a 500 bytes q1#1", "PingResp", "PUBLISH t/a after q1#2"]);
 }

@@ -121,3 +121,28 @@ impl World {
         reader
     }
 }
+
+/// Each right that goes while a window is in flight would otherwise leave that window behind.
+#[test]
+fn what_is_held_back_after_rights_that_went_is_no_more_than_a_window() {
+    let limits = crate::config::Limits { inflight_messages: 2, ..crate::config::Limits::default() };
+    let mut world = World::with(crate::config::MqttSettings::default(), limits);
+    let mut writer = world.connect(&Dial { id: "writer", ..Dial::v5("b") });
+    let mut denied = String::new();
+    for (round, topic) in ["t/1", "t/2", "t/3"].into_iter().enumerate() {
+        let mut reader = world.connect(&Dial::v5("a"));
+        reader.subscribe("t/#", QoS::AtLeastOnce);
+        for id in 1..=2 {
+            writer.publish(topic, QoS::AtLeastOnce, id, "never acknowledged");
+        }
+        assert_eq!(reader.seen().len(), 2, "round {round}");
+        reader.break_off();
+        denied.push_str(&format!("{{ subscribe = \"{topic}\" }},"));
+        world.deny(&denied);
+    }
+    let reader = world.connect(&Dial::v5("a"));
+    let facts = world.hub.session(&crate::policy::DeviceKey::in_default_trust("CN=a".into()), "a").unwrap();
+    assert_eq!(facts.summary.load.held, 2);
+    assert_eq!(facts.summary.drops.withheld, 4, "what gave way is counted");
+    reader.break_off();
+}

@@ -2,22 +2,25 @@
 
 use super::header::{self, Frame};
 use super::{Body, Decoded};
-use crate::protocol::read::Reader;
+use crate::protocol::read::{Reader, identifier};
 use crate::protocol::{
     Carrier, ConnAck, Connect, DecodeError, Packet, PacketType, Properties, QoS, ReasonCode, Sender, TopicName,
     Version, Will,
 };
+
+const BAD_CREDENTIALS: DecodeError = DecodeError::Unanswered("a user name or password that cannot be read");
 
 pub(super) fn decode_first(input: &[u8], maximum: u32) -> Result<Decoded<'_>, DecodeError> {
     let Some(&first) = input.first() else {
         return Ok(Decoded::Incomplete { needed: header::SHORTEST_PACKET });
     };
     if PacketType::of_first_byte(first) != Some(PacketType::Connect) {
-        return Err(DecodeError::Protocol("the first packet is not CONNECT [MQTT-3.1.0-1]"));
+        return Err(DecodeError::Unanswered("the first packet is not CONNECT [MQTT-3.1.0-1]"));
     }
     if first & 0x0F != 0 {
         return Err(DecodeError::Malformed("reserved flags of the fixed header [MQTT-2.1.3-1]"));
     }
+    header::judge_framing(input, PacketType::Connect)?;
     Ok(match header::frame(input, PacketType::Connect, Version::V5, maximum)? {
         Frame::Partial { needed } => Decoded::Incomplete { needed },
         Frame::Whole { body, length } => {
@@ -50,7 +53,7 @@ fn connect(mut reader: Reader<'_>) -> Result<Connect<'_>, DecodeError> {
     let flags = ConnectFlags::parse(reader.u8()?, version)?;
     let keep_alive = reader.u16()?;
     let properties = properties(&mut reader, version, Carrier::Packet(PacketType::Connect))?;
-    let client_id = reader.string()?;
+    let client_id = client_id(&mut reader, version)?;
     if client_id.is_empty() && version == Version::V3_1 {
         return Err(DecodeError::ClientId("MQTT 3.1 has no empty client identifier (3.1 section 3.1)"));
     }
@@ -59,15 +62,24 @@ fn connect(mut reader: Reader<'_>) -> Result<Connect<'_>, DecodeError> {
         None => None,
     };
     let username = match flags.username && !left_out(&reader, version) {
-        true => Some(reader.string()?),
+        true => Some(reader.identifier().map_err(|_| BAD_CREDENTIALS)?),
         false => None,
     };
     let password = match flags.password && !left_out(&reader, version) {
-        true => Some(reader.binary()?),
+        true => Some(reader.binary().map_err(|_| BAD_CREDENTIALS)?),
         false => None,
     };
     reader.finish()?;
     Ok(Connect { version, clean_start: flags.clean_start, keep_alive, client_id, will, username, password, properties })
+}
+
+/// Only 5.0 has a way to say that it is the client identifier.
+fn client_id<'a>(reader: &mut Reader<'a>, version: Version) -> Result<&'a str, DecodeError> {
+    let bytes = reader.binary()?;
+    identifier(bytes).map_err(|fault| match version {
+        Version::V3_1 | Version::V3_1_1 => fault,
+        Version::V5 => DecodeError::ClientId("not UTF-8, or with characters that are none [MQTT-3.1.3-4]"),
+    })
 }
 
 /// MQTT 3.1 lets the packet end where its flags promise a user name or password: the length has the last word
@@ -95,7 +107,7 @@ fn properties<'a>(reader: &mut Reader<'a>, version: Version, carrier: Carrier) -
 
 fn will<'a>(reader: &mut Reader<'a>, version: Version, flags: WillFlags) -> Result<Will<'a>, DecodeError> {
     let properties = properties(reader, version, Carrier::Will)?;
-    let topic = TopicName::parse(reader.string()?).map_err(DecodeError::TopicName)?;
+    let topic = TopicName::parse(reader.identifier()?).map_err(DecodeError::TopicName)?;
     let payload = reader.binary()?;
     Ok(Will { topic, payload, qos: flags.qos, retain: flags.retain, properties })
 }

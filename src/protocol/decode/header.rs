@@ -8,6 +8,9 @@ pub(super) const SHORTEST_PACKET: usize = 2;
 
 pub(super) const SECOND_CONNECT: DecodeError = DecodeError::Protocol("a second CONNECT [MQTT-3.1.0-2]");
 
+pub(super) const AUTH_UNASKED: DecodeError =
+    DecodeError::Protocol("AUTH, malformed and without an authentication method [MQTT-4.12.0-6]");
+
 /// The bytes of one packet, as far as they are there.
 pub(super) enum Frame<'a> {
     /// All of them.
@@ -24,14 +27,42 @@ pub(super) enum Frame<'a> {
     },
 }
 
-/// Judges packet type, direction and flags.
-pub(super) fn judge_first_byte(first: u8, version: Version, from: Sender) -> Result<PacketType, DecodeError> {
-    let packet_type = PacketType::of_first_byte(first)
+/// What kind of packet begins so.
+pub(super) fn packet_type(first: u8, version: Version) -> Result<PacketType, DecodeError> {
+    PacketType::of_first_byte(first)
         .filter(|packet_type| *packet_type != PacketType::Auth || version == Version::V5)
-        .ok_or(DecodeError::Malformed("a reserved packet type (section 2.1.2)"))?;
-    judge_direction(packet_type, version, from)?;
-    judge_flags(packet_type, first & 0x0F, version)?;
-    Ok(packet_type)
+        .ok_or(DecodeError::Protocol("a reserved packet type (section 2.1.2)"))
+}
+
+/// Refuses, as far as the bytes are there, a remaining length after which nothing can be told apart.
+pub(super) fn judge_framing(input: &[u8], packet_type: PacketType) -> Result<(), DecodeError> {
+    let length = input.get(1..).unwrap_or_default();
+    if length.len() >= 4 && length.iter().take(4).all(|byte| byte & 0x80 != 0) {
+        return Err(DecodeError::Unanswered("a remaining length of more than four bytes (section 2.1.4)"));
+    }
+    match (packet_type, length.first()) {
+        (PacketType::PingReq | PacketType::PingResp, Some(1..0x80)) => {
+            Err(DecodeError::Unanswered("a ping with a body (sections 3.12 and 3.13)"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Judges direction and flags.
+pub(super) fn judge_first_byte(
+    first: u8,
+    packet_type: PacketType,
+    version: Version,
+    from: Sender,
+) -> Result<(), DecodeError> {
+    let flags = || judge_flags(packet_type, first & 0x0F, version);
+    let direction = || judge_direction(packet_type, version, from);
+    match packet_type {
+        // Out of place whatever their flags say.
+        PacketType::Connect | PacketType::ConnAck => direction().and_then(|()| flags()),
+        PacketType::Auth if from == Sender::Client => flags().map_err(|_| AUTH_UNASKED),
+        _ => flags().and_then(|()| direction()),
+    }
 }
 
 /// Finds the end of the packet. The first byte has been judged.
@@ -108,8 +139,8 @@ fn judge_publish_flags(flags: u8) -> Result<(), DecodeError> {
 fn judge_remaining_length(packet_type: PacketType, remaining: u32, version: Version) -> Result<(), DecodeError> {
     let v5 = version == Version::V5;
     let (least, most) = match packet_type {
-        PacketType::PingReq | PacketType::PingResp => (0, 0),
         PacketType::Disconnect if !v5 => (0, 0),
+        PacketType::PingReq | PacketType::PingResp => (0, 0),
         PacketType::Disconnect | PacketType::Auth => (0, u32::MAX),
         PacketType::ConnAck | PacketType::UnsubAck if !v5 => (2, 2),
         PacketType::PubAck | PacketType::PubRec | PacketType::PubRel | PacketType::PubComp if !v5 => (2, 2),

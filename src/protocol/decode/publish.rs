@@ -7,7 +7,7 @@ use crate::protocol::{Ack, DecodeError, Properties, Publish, QoS, ReasonCode, To
 impl<'a> Body<'a> {
     pub(super) fn publish(mut self) -> Result<Publish<'a>, DecodeError> {
         let qos = QoS::from_bits(self.first >> 1 & 0b11).ok_or(DecodeError::Malformed("QoS 3 [MQTT-3.3.1-4]"))?;
-        let topic = self.reader.text()?;
+        let topic = self.reader.identifier()?;
         let packet_id = match qos {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce | QoS::ExactlyOnce => Some(self.reader.packet_id()?),
@@ -48,9 +48,8 @@ fn publish_topic<'a>(
         Ok(topic) => Ok(Some(topic)),
         Err(TopicError::Empty) if version == Version::V5 => match properties.topic_alias() {
             Some(_) => Ok(None),
-            None => Err(DecodeError::Protocol("PUBLISH with neither a topic nor a topic alias (section 3.3.2.1)")),
+            None => Err(DecodeError::TopicName(TopicError::Empty)),
         },
-        Err(TopicError::Nul) => Err(DecodeError::Malformed("a string contains U+0000 [MQTT-1.5.4-2]")),
         Err(error) => Err(DecodeError::TopicName(error)),
     }
 }

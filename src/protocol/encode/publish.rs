@@ -2,7 +2,7 @@
 
 use super::first_byte;
 use crate::protocol::write::{VariableByteInteger, Writer};
-use crate::protocol::{Ack, Inexpressible, PacketId, PacketType, Publish, QoS, ReasonCode, Version};
+use crate::protocol::{Ack, Inexpressible, PacketId, PacketType, Properties, Publish, QoS, ReasonCode, Version};
 
 /// Which of the four acknowledgements an [`Ack`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +54,20 @@ impl Publish<'_> {
     /// # Errors
     /// Nothing is appended where MQTT cannot express the packet.
     pub fn encode_head(&self, version: Version, out: &mut Vec<u8>) -> Result<(), Inexpressible> {
+        self.encode_head_with(Properties::default(), version, out)
+    }
+
+    /// As [`Self::encode_head`], with the properties `own` of one connection before those of the packet: so a topic
+    /// alias costs its reader no copy of the others.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn encode_head_with(
+        &self,
+        own: Properties<'_>,
+        version: Version,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Inexpressible> {
         let topic = match (self.topic, version) {
             (Some(topic), _) => topic.as_str().as_bytes(),
             (None, Version::V5) => &[],
@@ -66,7 +80,7 @@ impl Publish<'_> {
             retain: self.retain,
             topic,
             packet_id: self.packet_id,
-            properties: [self.properties.raw(), &[]],
+            properties: [own.raw(), self.properties.raw()],
             payload_len: self.payload.len(),
         };
         head.append(out)
@@ -74,8 +88,14 @@ impl Publish<'_> {
 
     /// Bytes of the whole packet as `version` writes it: what a maximum packet size bounds `[MQTT-3.1.2-24]`.
     pub fn encoded_len(&self, version: Version) -> usize {
+        self.encoded_len_with(Properties::default(), version)
+    }
+
+    /// As [`Self::encoded_len`], for [`Self::encode_head_with`].
+    pub fn encoded_len_with(&self, own: Properties<'_>, version: Version) -> usize {
         let topic = self.topic.map_or(0, |topic| topic.as_str().len());
-        packet_len(version, self.qos, topic, self.properties.raw().len(), self.payload.len())
+        let properties = own.raw().len() + self.properties.raw().len();
+        packet_len(version, self.qos, topic, properties, self.payload.len())
     }
 }
 

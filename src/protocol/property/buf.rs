@@ -9,6 +9,25 @@ pub struct PropertiesBuf {
     raw: Vec<u8>,
 }
 
+/// A section of one topic alias, without an allocation: the hot path makes one for each publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AliasProperty {
+    raw: [u8; 3],
+}
+
+impl AliasProperty {
+    /// The alias, never 0.
+    pub fn new(alias: u16) -> Self {
+        let [high, low] = alias.to_be_bytes();
+        Self { raw: [Property::TopicAlias(alias).id(), high, low] }
+    }
+
+    /// The borrowed form, as packets hold it.
+    pub fn as_properties(&self) -> Properties<'_> {
+        Properties { raw: &self.raw }
+    }
+}
+
 impl PropertiesBuf {
     /// An empty section; allocates nothing.
     pub const fn new() -> Self {

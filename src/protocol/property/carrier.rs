@@ -19,6 +19,10 @@ impl Carrier {
         self == Self::Packet(PacketType::Auth)
     }
 
+    fn is_request(self) -> bool {
+        matches!(self, Self::Packet(PacketType::Subscribe | PacketType::Unsubscribe))
+    }
+
     fn bit(self) -> u16 {
         match self {
             // No packet has type 0.
@@ -36,9 +40,12 @@ pub(super) fn judge(raw: &[u8], carrier: Carrier, from: Sender) -> Result<(), De
     // The place goes before the value: topic alias 0 in CONNECT is no fault of an alias.
     while let Some(&id) = reader.rest().first() {
         if carriers(id) & carrier.bit() == 0 {
-            return Err(DecodeError::Malformed("a property that is unknown or not of this packet (section 2.2.2.2)"));
+            return Err(misplaced(&mut reader, carrier));
         }
-        let property = Property::read(&mut reader)?;
+        let property = Property::read(&mut reader).map_err(|fault| match carrier.is_request() {
+            true => DecodeError::Malformed("a property value out of range"),
+            false => fault,
+        })?;
         judge_sender(property, carrier, from)?;
         let bit = 1 << id;
         if seen & bit != 0 && !may_repeat(property, carrier) {
@@ -49,6 +56,17 @@ pub(super) fn judge(raw: &[u8], carrier: Carrier, from: Sender) -> Result<(), De
     judge_authentication(seen, carrier)
 }
 
+/// A property in the wrong packet: a protocol error once it was read whole (section 1.2), malformed where it cannot
+/// be read, and in requests (docs/decisions/0007).
+fn misplaced(reader: &mut Reader<'_>, carrier: Carrier) -> DecodeError {
+    const WHAT: &str = "a property that is unknown or not of this packet (section 2.2.2.2)";
+    match Property::read(reader) {
+        Err(DecodeError::Malformed(_)) => DecodeError::Malformed(WHAT),
+        _ if carrier.is_request() => DecodeError::Malformed(WHAT),
+        _ => DecodeError::Protocol(WHAT),
+    }
+}
+
 fn judge_sender(property: Property<'_>, carrier: Carrier, from: Sender) -> Result<(), DecodeError> {
     match (property, carrier, from) {
         (Property::SubscriptionIdentifier(_), Carrier::Packet(PacketType::Publish), Sender::Client) => {
@@ -56,9 +74,6 @@ fn judge_sender(property: Property<'_>, carrier: Carrier, from: Sender) -> Resul
         }
         (Property::SessionExpiryInterval(_), Carrier::Packet(PacketType::Disconnect), Sender::Server) => {
             Err(DecodeError::Protocol("a server sent a session expiry interval in DISCONNECT [MQTT-3.14.2-2]"))
-        }
-        (Property::ServerReference(_), Carrier::Packet(PacketType::Disconnect), Sender::Client) => {
-            Err(DecodeError::Protocol("a client sent a server reference (section 3.14.2.2.5)"))
         }
         _ => Ok(()),
     }

@@ -68,7 +68,8 @@ fn table_of_carriers() {
     }
     assert_eq!(of(P::Subscribe, client), [0x0B, 0x26]);
     assert_eq!(of(P::Unsubscribe, client), [0x26]);
-    assert_eq!(of(P::Disconnect, client), [0x11, 0x1F, 0x26]);
+    // Only servers have a use for a server reference, but no rule keeps it from a client (section 3.14.2.2.5).
+    assert_eq!(of(P::Disconnect, client), [0x11, 0x1C, 0x1F, 0x26]);
     assert_eq!(of(P::Disconnect, server), [0x1C, 0x1F, 0x26]);
     assert_eq!(of(P::Auth, client), [0x15, 0x16, 0x1F, 0x26]);
 }

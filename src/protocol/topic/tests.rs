@@ -59,7 +59,7 @@ fn topic_filters() {
         ("$share/g/", TopicError::Share),
         ("$share//a", TopicError::Share),
         ("$share/+/a", TopicError::Share),
-        ("$share/g#/a", TopicError::Share),
+        ("$share/g#/a", TopicError::WildcardPlacement),
         ("$share/g/a#", TopicError::WildcardPlacement),
     ] {
         assert_eq!(TopicFilter::parse(text), Err(error), "{text:?}");

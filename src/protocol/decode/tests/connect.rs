@@ -151,13 +151,23 @@ fn malformed_connects() {
             ("82", "00 01 'a"),                // no user name
             ("82", "00 01 'a 00 02 C3 28"),    // user name not UTF-8
             ("82", "00 01 'a 00 03 ED A0 80"), // a surrogate
-            ("02", "00 01 00"),                // U+0000
-            ("02", "00 02 C0 80"),             // overlong U+0000
             ("02", "00 05 'a"),                // longer than the packet
             ("02", "00 01 'a 00"),             // bytes behind it
             ("C2", "00 01 'a 00 01 'u"),       // no password
         ] {
             all_refused(version, Sender::Client, malformed, &[&connect(flags, rest)]);
+        }
+    }
+    // Names that are none have a code of their own in 5.0, and are closed without a word before it.
+    for id in ["00 01 00", "00 02 C0 80", "00 01 1F", "00 02 C2 9F", "00 03 EF BF BF", "00 03 ED A0 80"] {
+        for (version, rest, reason) in [
+            (Version::V3_1_1, "04 02 00 3C", ReasonCode::MalformedPacket),
+            (Version::V5, "05 02 00 3C 00", ReasonCode::ClientIdentifierNotValid),
+        ] {
+            let body = format!("00 04 'MQTT {rest} {id}");
+            let wire = bytes(&format!("10 {:02X} {body}", bytes(&body).len()));
+            let error = decode_connect(&wire, MAX_PACKET_BYTES).unwrap_err();
+            assert_eq!((error.reason(), error.answer().is_some()), (reason, version == Version::V5), "{body}");
         }
     }
     // A password without a user name, before 5.0.
@@ -169,8 +179,13 @@ fn malformed_connects() {
 
 /// Topic alias 0 has a reason code that CONNACK cannot carry; but in CONNECT the property itself is out of place.
 #[test]
-fn misplaced_properties_are_malformed_whatever_their_value() {
+fn misplaced_properties_are_protocol_errors_whatever_their_value() {
     for list in ["03 23 00 00", "02 0B 00", "02 24 02"] {
+        let wire = format!("10 {:02X} 00 04 'MQTT 05 02 00 3C {list} 00 01 'a", 13 + bytes(list).len());
+        all_refused(Version::V5, Sender::Client, ReasonCode::ProtocolError, &[&wire]);
+    }
+    // Cut, or unknown.
+    for list in ["02 23 00", "02 0B 80", "02 04 00"] {
         let wire = format!("10 {:02X} 00 04 'MQTT 05 02 00 3C {list} 00 01 'a", 13 + bytes(list).len());
         all_refused(Version::V5, Sender::Client, ReasonCode::MalformedPacket, &[&wire]);
     }
@@ -178,7 +193,7 @@ fn misplaced_properties_are_malformed_whatever_their_value() {
 
 #[test]
 fn wrong_topics_of_wills() {
-    let name = ReasonCode::TopicNameInvalid;
+    let name = ReasonCode::MalformedPacket;
     all_refused(Version::V3_1_1, Sender::Client, name, &["10 12 00 04 'MQTT 04 06 00 3C 00 01 'a 00 01 '# 00 00"]);
     all_refused(Version::V5, Sender::Client, name, &["10 13 00 04 'MQTT 05 06 00 3C 00 00 01 'a 00 00 00 00 00"]);
 }
@@ -213,9 +228,12 @@ fn faults_are_answered_in_the_client_s_version() {
     assert_eq!((reserved.version, answer(reserved)), (Some(Version::V5), bytes("20 03 00 81 00")));
     let old = decode_connect(&bytes("10 0D 00 04 'MQTT 04 03 00 3C 00 01 'a"), MAX_PACKET_BYTES).unwrap_err();
     assert_eq!((old.version, old.answer()), (Some(Version::V3_1_1), None));
+    // Credentials that cannot be read are told nothing.
+    let nameless = decode_connect(&bytes("10 0E 00 04 'MQTT 05 82 00 3C 00 00 01 'a"), MAX_PACKET_BYTES).unwrap_err();
+    assert_eq!((nameless.version, nameless.answer()), (Some(Version::V5), None));
     // Nothing is known of a peer that sends something else.
     let other = decode_connect(&bytes("C0 00"), MAX_PACKET_BYTES).unwrap_err();
-    assert_eq!((other.version, other.reason(), other.answer()), (None, ReasonCode::ProtocolError, None));
+    assert_eq!((other.version, other.reason(), other.answer()), (None, ReasonCode::MalformedPacket, None));
 }
 
 fn answer(error: ConnectError) -> Vec<u8> {
@@ -286,7 +304,7 @@ fn refused_connacks() {
         Version::V5,
         server,
         ReasonCode::MalformedPacket,
-        &["20 03 80 00 00", "20 03 00 03 00", "20 02 00 00", "20 04 00 00 00 00", "20 03 00 00 01"],
+        &["20 03 80 00 00", "20 02 00 00", "20 04 00 00 00 00", "20 03 00 00 01"],
     );
     all_refused(
         Version::V5,

@@ -65,10 +65,22 @@ fn every_first_byte_is_judged_alone() {
 }
 
 #[test]
-fn a_reserved_type_is_malformed_and_a_second_connect_a_protocol_error() {
+fn a_reserved_type_and_a_second_connect_are_protocol_errors() {
     for version in Version::ALL {
-        assert_eq!(refused(version, Sender::Client, "00").reason(), ReasonCode::MalformedPacket);
+        assert_eq!(refused(version, Sender::Client, "00").reason(), ReasonCode::ProtocolError);
         let second = decode(&[0x10], version, Sender::Client, MAX_PACKET_BYTES).unwrap_err();
         assert_eq!(second.reason(), ReasonCode::ProtocolError);
     }
+}
+
+#[test]
+fn lost_framing_is_not_answered() {
+    for version in Version::ALL {
+        for wire in ["30 80 80 80 80", "20 FF FF FF FF 01", "C0 80 80 80 80 01", "C0 01 00", "D0 01"] {
+            assert!(!refused(version, Sender::Client, wire).is_answered(), "{wire}");
+        }
+        assert!(refused(version, Sender::Client, "C0 80 00").is_answered(), "longer than needed, but with an end");
+    }
+    let connect = decode_connect(&bytes("10 80 80 80 80"), MAX_PACKET_BYTES).unwrap_err();
+    assert_eq!(connect.answer(), None);
 }

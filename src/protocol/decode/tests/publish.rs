@@ -103,10 +103,17 @@ fn refused_publishes_in_every_version() {
             ],
         );
         all_refused(version, client, ReasonCode::ProtocolError, &["32 06 00 01 'a 00 00 00"]);
-        all_refused(version, client, ReasonCode::TopicNameInvalid, &["30 05 00 01 '+ 00 00", "30 06 00 03 'a/# 00"]);
+        all_refused(version, client, ReasonCode::MalformedPacket, &["30 05 00 01 '+ 00 00", "30 06 00 03 'a/# 00"]);
+        // Characters that a name cannot have: controls and non-characters.
+        all_refused(
+            version,
+            client,
+            ReasonCode::MalformedPacket,
+            &["30 05 00 01 01 00 00", "30 05 00 01 7F 00 00", "30 06 00 02 C2 80 00 00", "30 07 00 03 EF B7 90 00 00"],
+        );
     }
     // 3.x has nothing that could stand for the topic.
-    all_refused(Version::V3_1_1, Sender::Client, ReasonCode::TopicNameInvalid, &["30 02 00 00"]);
+    all_refused(Version::V3_1_1, Sender::Client, ReasonCode::MalformedPacket, &["30 02 00 00"]);
 }
 
 #[test]
@@ -126,16 +133,17 @@ fn refused_publishes_of_5_0() {
         "08 00 01 FF",       // not UTF-8
         "7F",                // unknown
         "81 00",             // an identifier of two bytes
-        "11 00 00 00 01",    // belongs to CONNECT
-        "18 00 00 00 01",    // belongs to the will
+        "11 00 00 00",       // belongs to CONNECT, and is cut
         "0B FF FF FF FF 01", // five bytes
         "0B 81 00",          // longer than needed
     ] {
         refuse(ReasonCode::MalformedPacket, list);
     }
     for list in [
-        "01 02",       // neither 0 nor 1
-        "01 01 01 01", // twice
+        "11 00 00 00 01", // belongs to CONNECT
+        "18 00 00 00 01", // belongs to the will
+        "01 02",          // neither 0 nor 1
+        "01 01 01 01",    // twice
         "02 00 00 00 01 02 00 00 00 01",
         "23 00 01 23 00 01",
         "03 00 00 03 00 00",
@@ -148,7 +156,7 @@ fn refused_publishes_of_5_0() {
     }
     refuse(ReasonCode::TopicAliasInvalid, "23 00 00");
     let client = Sender::Client;
-    all_refused(Version::V5, client, ReasonCode::ProtocolError, &["30 03 00 00 00", "30 05 00 00 02 01 01"]);
+    all_refused(Version::V5, client, ReasonCode::MalformedPacket, &["30 03 00 00 00", "30 05 00 00 02 01 01"]);
     // Properties that run into the payload or beyond the packet; a property length in too many bytes.
     all_refused(
         Version::V5,
@@ -185,17 +193,21 @@ fn acknowledgements() {
             golden(Version::V5, from, &format!("{first} 03 00 07 {:02X}", failure as u8), &failed);
             reads_as(Version::V5, from, &format!("{first} 03 00 07 00"), &success);
             reads_as(Version::V5, from, &format!("{first} 04 00 07 00 00"), &success);
-            all_refused(Version::V5, from, ReasonCode::ProtocolError, &[&format!("{first} 03 00 07 A2")]);
+            all_refused(
+                Version::V5,
+                from,
+                ReasonCode::ProtocolError,
+                &[
+                    &format!("{first} 03 00 07 A2"),
+                    &format!("{first} 03 00 07 7F"),
+                    &format!("{first} 06 00 07 00 02 01 01"),
+                ],
+            );
             all_refused(
                 Version::V5,
                 from,
                 ReasonCode::MalformedPacket,
-                &[
-                    &format!("{first} 03 00 07 7F"),
-                    &format!("{first} 05 00 07 00 00 00"),
-                    &format!("{first} 04 00 07 00 01"),
-                    &format!("{first} 06 00 07 00 02 01 01"),
-                ],
+                &[&format!("{first} 05 00 07 00 00 00"), &format!("{first} 04 00 07 00 01")],
             );
             all_refused(Version::V3_1_1, from, ReasonCode::MalformedPacket, &[&format!("{first} 03 00 07 00")]);
         }

@@ -47,15 +47,17 @@ fn refused_subscribes() {
             format!("82 {:02X} {}", body.len(), words.join(" "))
         };
         let refuse = |reason, rest: &str| all_refused(version, client, reason, &[&subscribe(rest)]);
-        refuse(ReasonCode::ProtocolError, "");
+        refuse(ReasonCode::MalformedPacket, "");
         refuse(ReasonCode::MalformedPacket, "00 01 'a");
         refuse(ReasonCode::MalformedPacket, "00 01 'a 40");
         refuse(ReasonCode::MalformedPacket, "00 01 'a 80");
         refuse(ReasonCode::MalformedPacket, "00 01 'a 00 00");
         refuse(ReasonCode::MalformedPacket, "00 01 00 00");
-        refuse(ReasonCode::TopicFilterInvalid, "00 00 00");
-        refuse(ReasonCode::TopicFilterInvalid, "00 03 '#/a 00");
-        refuse(ReasonCode::TopicFilterInvalid, "00 08 '$share/g 00");
+        refuse(ReasonCode::MalformedPacket, "00 00 00");
+        refuse(ReasonCode::MalformedPacket, "00 03 '#/a 00");
+        refuse(ReasonCode::MalformedPacket, "00 0A '$share/#/a 00");
+        refuse(ReasonCode::ProtocolError, "00 08 '$share/g 00");
+        refuse(ReasonCode::ProtocolError, "00 0A '$share/+/a 00");
         all_refused(version, client, ReasonCode::MalformedPacket, &["80", "83", "8A", "82 01"]);
     }
     all_refused(
@@ -67,15 +69,20 @@ fn refused_subscribes() {
     all_refused(
         Version::V5,
         client,
-        ReasonCode::ProtocolError,
+        ReasonCode::MalformedPacket,
         &[
             "82 07 00 01 00 00 01 'a 03",
             "82 07 00 01 00 00 01 'a 30",
-            "82 10 00 01 00 00 0A '$share/g/a 04",
             "82 07 00 00 00 00 01 'a 00",
             "82 09 00 01 02 0B 00 00 01 'a 00",
-            "82 0B 00 01 04 0B 01 0B 01 00 01 'a 00",
+            "82 09 00 01 02 01 00 00 01 'a 00",
         ],
+    );
+    all_refused(
+        Version::V5,
+        client,
+        ReasonCode::ProtocolError,
+        &["82 10 00 01 00 00 0A '$share/g/a 04", "82 0B 00 01 04 0B 01 0B 01 00 01 'a 00"],
     );
     // MQTT 3.1 repeats it with DUP and leaves the upper bits of the options unused.
     let requests = vec![request("a", SubscriptionOptions::new(QoS::AtLeastOnce))];
@@ -91,10 +98,10 @@ fn unsubscribe() {
     golden(Version::V3_1, Sender::Client, "A2 11 00 03 00 01 'a 00 0A '$share/g/#", &packet);
     golden(Version::V3_1_1, Sender::Client, "A2 11 00 03 00 01 'a 00 0A '$share/g/#", &packet);
     golden(Version::V5, Sender::Client, "A2 12 00 03 00 00 01 'a 00 0A '$share/g/#", &packet);
-    all_refused(Version::V3_1_1, Sender::Client, ReasonCode::ProtocolError, &["A2 02 00 03"]);
-    all_refused(Version::V5, Sender::Client, ReasonCode::ProtocolError, &["A2 03 00 03 00"]);
+    all_refused(Version::V3_1_1, Sender::Client, ReasonCode::MalformedPacket, &["A2 02 00 03"]);
+    all_refused(Version::V5, Sender::Client, ReasonCode::MalformedPacket, &["A2 03 00 03 00"]);
     all_refused(Version::V5, Sender::Client, ReasonCode::MalformedPacket, &["A0", "A2 08 00 03 02 0B 01 00 01 'a"]);
-    all_refused(Version::V5, Sender::Client, ReasonCode::TopicFilterInvalid, &["A2 07 00 03 00 00 02 '++"]);
+    all_refused(Version::V5, Sender::Client, ReasonCode::MalformedPacket, &["A2 07 00 03 00 00 02 '++"]);
 }
 
 #[test]
@@ -115,8 +122,12 @@ fn suback() {
     assert_eq!(written, bytes("90 03 00 01 80"), "3.x has one refusal");
 
     all_refused(Version::V3_1_1, Sender::Server, ReasonCode::MalformedPacket, &["90 03 00 01 03", "90 03 00 01 87"]);
-    all_refused(Version::V5, Sender::Server, ReasonCode::ProtocolError, &["90 03 00 01 00", "90 04 00 01 00 8E"]);
-    all_refused(Version::V5, Sender::Server, ReasonCode::MalformedPacket, &["90 04 00 01 00 03"]);
+    all_refused(
+        Version::V5,
+        Sender::Server,
+        ReasonCode::ProtocolError,
+        &["90 03 00 01 00", "90 04 00 01 00 8E", "90 04 00 01 00 03"],
+    );
 }
 
 #[test]

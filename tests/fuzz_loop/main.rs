@@ -1,10 +1,13 @@
-//! Mutated packets against the codec, on the stable toolchain: two seconds, or `CERTMQ_FUZZ_SECONDS`. The seed of a
-//! failing run is printed; `CERTMQ_FUZZ_SEED` runs it again.
+//! Mutated packets against the codec and the hub, on the stable toolchain: two seconds each, or
+//! `CERTMQ_FUZZ_SECONDS`. The seed of a failing run is printed; `CERTMQ_FUZZ_SEED` runs it again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may fail and talk")]
 
+mod connections;
+#[path = "../packets/mod.rs"]
 mod packets;
 
+use connections::Connections;
 use std::fmt::Debug;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -41,6 +44,27 @@ fn random_filters_break_no_rule() {
     });
 }
 
+#[test]
+fn mutated_connections_break_no_rule() {
+    const ROUNDS_OF_A_HUB: u64 = 20_000;
+    let seed = number("CERTMQ_FUZZ_SEED").unwrap_or_else(clock);
+    println!("CERTMQ_FUZZ_SEED={seed}");
+    let mut random = Random(seed);
+    let corpus = corpus(&mut random);
+    let (mut rounds, mut delivered) = (0, 0);
+    let mut connections = Connections::new();
+    fuzz(|| {
+        rounds += 1;
+        if rounds % ROUNDS_OF_A_HUB == 0 {
+            delivered += connections.delivered;
+            connections = Connections::new();
+        }
+        connections.step(&corpus, &mut random);
+    });
+    delivered += connections.delivered;
+    assert!(delivered > rounds / 50, "{delivered} publications delivered in {rounds} rounds: they do not meet");
+}
+
 /// Runs `round` until the time is over.
 fn fuzz(mut round: impl FnMut()) {
     let end = Instant::now() + Duration::from_secs(number("CERTMQ_FUZZ_SECONDS").unwrap_or(2));
@@ -49,6 +73,7 @@ fn fuzz(mut round: impl FnMut()) {
         round();
         rounds += 1;
     }
+    println!("{rounds} rounds");
     assert!(rounds > 100, "only {rounds} rounds");
 }
 
