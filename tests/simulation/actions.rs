@@ -211,7 +211,7 @@ impl World {
             if is_new {
                 options.no_local = self.dice.once_in(4) && !name.starts_with("$share/");
                 // So that a live message with the flag and a retained one can be told apart by their identifiers.
-                options.retain_as_published = (who + filter).is_multiple_of(2);
+                options.retain_as_published = (who + filter).is_multiple_of(2) && !name.starts_with("$share/");
                 if options.retain_as_published {
                     identifier = identifier.or_else(|| Some(self.identifier()));
                     options.retain_handling = RetainHandling::Never;
@@ -286,7 +286,8 @@ impl World {
         Draft {
             topic,
             text: if clears { String::new() } else { format!("{who}:{}", self.texts) },
-            qos,
+            // Of those only what comes at once can be told apart.
+            qos: if clears { QoS::AtMostOnce } else { qos },
             retain,
             expiry: None,
             properties: Vec::new(),

@@ -211,11 +211,13 @@ impl Model {
             reasons.push(ReasonCode::QuotaExceeded);
             readers.values_mut().for_each(|owed| owed.optional = true);
         }
-        let sure = readers.values().any(|owed| kept(owed) && !message.large);
-        if full || !sure {
+        // What is too large for its reader counts as delivered, and a PUBREC never says that nobody reads.
+        let sure = readers.values().any(kept);
+        let is_told = message.qos == QoS::AtLeastOnce;
+        if is_told && (full || !sure) {
             reasons.push(ReasonCode::NoMatchingSubscribers);
         }
-        if !readers.is_empty() || !shared.is_empty() {
+        if !is_told || !readers.is_empty() || !shared.is_empty() {
             reasons.push(ReasonCode::Success);
         }
         for (client, owed) in readers {

@@ -394,11 +394,14 @@ impl Session {
         let mut left = VecDeque::new();
         for owed in self.waiting.drain(..) {
             let message = &owed.message;
-            if message.is_expired(now) || small && message.large || owed.optional {
+            if message.is_expired(now) {
                 continue;
             }
             if !history.now(message, device) {
                 left.push_back(owed);
+                continue;
+            }
+            if small && message.large || owed.optional {
                 continue;
             }
             assert!(
