@@ -61,8 +61,8 @@ pub struct Limits {
     pub queued_bytes: usize,
     /// QoS 1 and 2 messages in flight to one client, whatever receive maximum it announces; more wait in the queue.
     pub inflight_messages: usize,
-    /// QoS 2 packet ids of one publisher waiting for PUBREL; DISCONNECT 0x93 above (bounded by
-    /// `mqtt.receive_maximum` too).
+    /// QoS 2 packet ids of one publisher waiting for PUBREL; DISCONNECT 0x93 above, 3.x: closed. A 5.0 client is
+    /// announced the lower of this and `mqtt.receive_maximum`.
     pub unreleased_ids: usize,
     /// Retained messages in all; PUBACK 0x97 above. Metric `retained_over_limit`.
     pub retained_messages: usize,

@@ -1,24 +1,24 @@
 //! A connected client: every packet after CONNECT, and the answers.
 
+mod publishing;
+
+pub(super) use publishing::is_payload_as_said;
+
 use super::detach::WillFate;
 use super::outbound::Outbound;
 use super::route::RouteMemory;
 use super::sessions::{ConnectionId, Locked, SessionCell};
-use super::{Hub, Published, Wakes};
-use crate::config::mqtt::RefusedPublish;
-use crate::policy::{DecisionMemory, Denied, Permit, Principal};
+use super::{Hub, Wakes, words};
+use crate::policy::{DecisionMemory, Denied, Principal};
 use crate::protocol::topic::TopicNameBuf;
 use crate::protocol::{
-    Ack, Disconnect, Packet, PacketId, Properties, Publish, QoS, ReasonCode, SubAck, Subscribe, TopicName, UnsubAck,
+    Ack, Disconnect, Packet, PacketId, Properties, PropertiesBuf, QoS, ReasonCode, SubAck, Subscribe, UnsubAck,
     Unsubscribe, Version,
 };
-use crate::session::{
-    Acknowledged, Arrival, Expiry, Moment, Outbox, Publication, SessionId, Terms, TooManyUnreleased, WriterId,
-};
+use crate::session::{Acknowledged, Expiry, Moment, Outbox, SessionId, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// One client's side of the hub, owned by its connection task. Dropping it without [`Client::end`] counts as a
 /// lost connection with the will deferred: a bug costs one connection, and no false will.
@@ -31,7 +31,8 @@ pub struct Client {
     principal: Arc<Principal>,
     terms: Terms,
     outbound: Arc<Outbound>,
-    expiry: Expiry,
+    /// Session expiry in seconds, as CONNECT asked.
+    wanted_expiry: u32,
     decisions: DecisionMemory,
     routes: RouteMemory,
     /// Topic aliases of the client, by number less one.
@@ -68,7 +69,7 @@ impl Client {
         principal: Arc<Principal>,
         terms: Terms,
         outbound: &Arc<Outbound>,
-        expiry: Expiry,
+        wanted_expiry: u32,
     ) -> Self {
         Self {
             hub,
@@ -78,7 +79,7 @@ impl Client {
             principal,
             terms,
             outbound: Arc::clone(outbound),
-            expiry,
+            wanted_expiry,
             decisions: DecisionMemory::default(),
             routes: RouteMemory::default(),
             aliases: Vec::new(),
@@ -158,49 +159,6 @@ impl Client {
         self.hub.detach(&self.cell, self.connection, WillFate::Defer, now, wakes);
     }
 
-    fn publish(&mut self, publish: &Publish<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
-        METRICS.messages_received.increment();
-        METRICS.payload_bytes_received.add(publish.payload.len() as u64);
-        // The alias table lends the topic while the rest of the client is used.
-        let mut aliases = std::mem::take(&mut self.aliases);
-        let result = match resolve(&mut aliases, self.hub.mqtt().topic_alias_maximum, publish) {
-            Ok(topic) if self.hub.is_out_of_bounds(topic.as_str()) => {
-                Err(Closed::Fault(ReasonCode::TopicNameInvalid, "a topic beyond limits.topic_bytes or topic_levels"))
-            }
-            Ok(topic) => self.publish_to(topic, publish, now, wakes),
-            Err(closed) => Err(closed),
-        };
-        self.aliases = aliases;
-        result
-    }
-
-    fn publish_to(
-        &mut self,
-        topic: TopicName<'_>,
-        publish: &Publish<'_>,
-        now: Moment,
-        wakes: &mut Wakes,
-    ) -> Result<(), Closed> {
-        if let (QoS::ExactlyOnce, Some(id)) = (publish.qos, publish.packet_id)
-            && self.arrive(id)? == Arrival::Repeated
-        {
-            self.acknowledge(QoS::ExactlyOnce, id, ReasonCode::Success, wakes);
-            return Ok(());
-        }
-        let policy = self.hub.policy.load();
-        let judged = self.decisions.authorize_publish(&policy, &self.principal, topic, publish.qos, publish.retain);
-        drop(policy);
-        let reason = match judged {
-            Ok(permit) => self.route(permit, publish, now, wakes),
-            Err(denied) => {
-                METRICS.publishes_denied.increment();
-                log_denied(&self.principal, "publish", topic.as_str(), denied);
-                ReasonCode::NotAuthorized
-            }
-        };
-        self.conclude(publish, reason, wakes)
-    }
-
     /// The session, while it is this connection's: what an older connection still brings must not touch the
     /// exchanges of the one that took the session over.
     fn own_state(&self) -> Result<Locked<'_>, Closed> {
@@ -211,64 +169,23 @@ impl Client {
         }
     }
 
-    /// Registers a QoS 2 packet id.
-    fn arrive(&self, id: PacketId) -> Result<Arrival, Closed> {
-        let maximum = usize::from(self.hub.mqtt().receive_maximum).min(self.hub.limits().unreleased_ids);
-        self.own_state()?.session.incoming.arrive(id, maximum).map_err(|TooManyUnreleased| {
-            Closed::Fault(ReasonCode::ReceiveMaximumExceeded, "more QoS 2 publications than mqtt.receive_maximum")
-        })
-    }
-
-    fn route(&mut self, permit: Permit<'_>, publish: &Publish<'_>, now: Moment, wakes: &mut Wakes) -> ReasonCode {
-        let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
-        let expires = publish.properties.message_expiry_interval().map(|interval| now.after(seconds(interval)));
-        let publication = Publication::new(
-            permit,
-            publish.payload,
-            publish.properties,
-            &self.writer,
-            Some(self.session_id()),
-            expires,
-        );
-        match self.hub.publish(&publication, Some(&mut self.routes), now, wakes) {
-            Published::Taken { receivers: 0 } => ReasonCode::NoMatchingSubscribers,
-            Published::Taken { .. } => ReasonCode::Success,
-            Published::OverQuota => ReasonCode::QuotaExceeded,
-        }
-    }
-
-    /// Tells the publisher what became of its message, as far as its version can be told.
-    fn conclude(&self, publish: &Publish<'_>, reason: ReasonCode, wakes: &mut Wakes) -> Result<(), Closed> {
-        let Some(id) = publish.packet_id else { return Ok(()) };
-        if reason.is_error() && publish.qos == QoS::ExactlyOnce && self.terms.version == Version::V5 {
-            // PUBREC with an error ends the exchange; the id is free again (section 4.3.3).
-            self.own_state()?.session.incoming.release(id);
-        }
-        match (self.terms.version, reason) {
-            (Version::V5, _) => {}
-            (Version::V3_1 | Version::V3_1_1, ReasonCode::QuotaExceeded) => {
-                self.own_state()?.session.incoming.release(id);
-                return Err(Closed::Fault(reason, "a bound was reached: the message was not taken, send it again"));
-            }
-            (Version::V3_1 | Version::V3_1_1, ReasonCode::NotAuthorized)
-                if self.hub.mqtt().refused_publish == RefusedPublish::Close =>
-            {
-                return Err(Closed::Fault(reason, "a denied publish (mqtt.refused_publish = \"close\")"));
-            }
-            (Version::V3_1 | Version::V3_1_1, _) => {}
-        }
-        self.acknowledge(publish.qos, id, reason, wakes);
-        Ok(())
-    }
-
     fn acknowledge(&self, qos: QoS, packet_id: PacketId, reason: ReasonCode, wakes: &mut Wakes) {
-        let ack = Ack { packet_id, reason, properties: Properties::default() };
+        self.answer_publish(qos, Ack::new(packet_id, reason), wakes);
+    }
+
+    /// Acknowledges with an error, and says why where the client wants to know.
+    fn refuse(&self, qos: QoS, packet_id: PacketId, reason: ReasonCode, text: &str, wakes: &mut Wakes) {
+        let properties = words::reason_string(text, &self.terms);
+        self.answer_publish(qos, Ack { packet_id, reason, properties: properties.as_properties() }, wakes);
+    }
+
+    fn answer_publish(&self, qos: QoS, ack: Ack<'_>, wakes: &mut Wakes) {
         match qos {
             QoS::AtMostOnce => {}
             QoS::AtLeastOnce => self.answer(&Packet::PubAck(ack), wakes),
             // Nobody has it, but the exchange goes on: PUBREL and PUBCOMP follow.
-            QoS::ExactlyOnce if reason == ReasonCode::NoMatchingSubscribers => {
-                self.answer(&Packet::PubRec(success(packet_id)), wakes);
+            QoS::ExactlyOnce if ack.reason == ReasonCode::NoMatchingSubscribers => {
+                self.answer(&Packet::PubRec(success(ack.packet_id)), wakes);
             }
             QoS::ExactlyOnce => self.answer(&Packet::PubRec(ack), wakes),
         }
@@ -294,7 +211,11 @@ impl Client {
     fn subscribe(&self, subscribe: &Subscribe<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         let mut state = self.own_state()?;
         let reasons = self.hub.subscribe(&self.cell, &mut state, subscribe);
-        let answer = SubAck { packet_id: subscribe.packet_id, properties: Properties::default(), reasons };
+        let properties = match words::refused_filters(subscribe, &reasons) {
+            Some(text) => words::reason_string(&text, &self.terms),
+            None => PropertiesBuf::new(),
+        };
+        let answer = SubAck { packet_id: subscribe.packet_id, properties: properties.as_properties(), reasons };
         self.answer(&Packet::SubAck(answer), wakes);
         self.hub.pump(&mut state, now, wakes);
         Ok(())
@@ -310,7 +231,7 @@ impl Client {
 
     fn disconnected(&mut self, disconnect: &Disconnect<'_>) -> Closed {
         if let Some(seconds) = disconnect.properties.session_expiry_interval() {
-            if self.expiry == Expiry::WithConnection && seconds > 0 {
+            if self.wanted_expiry == 0 && seconds > 0 {
                 // [MQTT-3.14.2-2] and section 3.14.2.2.2.
                 return Closed::Fault(ReasonCode::ProtocolError, "a session expiry that CONNECT had set to 0");
             }
@@ -329,8 +250,14 @@ impl Client {
 
     /// An answer larger than the client takes is not sent `[MQTT-3.1.2-24]`.
     fn answer(&self, packet: &Packet<'_>, wakes: &mut Wakes) {
-        self.outbound
-            .push(wakes, |outbox| outbox.append_within(packet, self.terms.version, self.terms.maximum_packet_size));
+        self.outbound.push(wakes, |outbox| words::append(packet, &self.terms, outbox));
+    }
+
+    /// Ends the connection for a fault of the client, which is told which where it wants to know.
+    pub fn close(&self, reason: ReasonCode, fault: &str, wakes: &mut Wakes) {
+        let properties = words::reason_string(fault, &self.terms);
+        let goodbye = words::goodbye(Disconnect { reason, properties: properties.as_properties() }, &self.terms);
+        self.outbound.close_with(goodbye.as_ref(), self.terms.version, reason, wakes);
     }
 
     fn session_id(&self) -> SessionId {
@@ -348,7 +275,7 @@ impl Drop for Client {
 }
 
 fn success(packet_id: PacketId) -> Ack<'static> {
-    Ack { packet_id, reason: ReasonCode::Success, properties: Properties::default() }
+    Ack::new(packet_id, ReasonCode::Success)
 }
 
 /// An acknowledgement of the wrong kind ends the connection; one that belongs to nothing is ignored.
@@ -358,32 +285,6 @@ fn in_turn(acknowledged: Acknowledged) -> Result<(), Closed> {
         Acknowledged::OutOfTurn => {
             Err(Closed::Fault(ReasonCode::ProtocolError, "another acknowledgement was due (section 4.3)"))
         }
-    }
-}
-
-/// The topic of a PUBLISH, its alias looked up or learned (section 3.3.2.3.4).
-fn resolve<'a>(
-    aliases: &'a mut Vec<Option<TopicNameBuf>>,
-    maximum: u16,
-    publish: &Publish<'a>,
-) -> Result<TopicName<'a>, Closed> {
-    let Some(alias) = publish.properties.topic_alias() else {
-        return publish.topic.ok_or(Closed::Fault(ReasonCode::ProtocolError, "neither a topic nor an alias"));
-    };
-    if alias == 0 || alias > maximum {
-        return Err(Closed::Fault(ReasonCode::TopicAliasInvalid, "a topic alias beyond the announced maximum"));
-    }
-    let index = usize::from(alias) - 1;
-    if aliases.len() <= index {
-        aliases.resize(index + 1, None);
-    }
-    match (publish.topic, aliases.get_mut(index)) {
-        (Some(topic), Some(slot)) => {
-            *slot = Some(topic.to_buf());
-            Ok(topic)
-        }
-        (None, Some(Some(known))) => Ok(known.as_name()),
-        (_, _) => Err(Closed::Fault(ReasonCode::ProtocolError, "a topic alias that was never set")),
     }
 }
 

@@ -1,12 +1,12 @@
 //! CONNECT: from a certificate and a packet to a session with a connection, or a refusal with its reason.
 
+use super::client::is_payload_as_said;
 use super::deadlines::Deadline;
 use super::outbound::Outbound;
 use super::sessions::{ConnectionId, Link, SessionCell, SessionKey, State};
 use super::wills::Will;
-use super::{Client, Hub, Wakes};
-use crate::config::MqttSettings;
-use crate::policy::{ChainFacts, DeviceKey, Identity, Permit, Policy, Principal};
+use super::{Client, Hub, Wakes, words};
+use crate::policy::{ChainFacts, DeviceKey, Identity, Permit, Policy, Principal, Refusal};
 use crate::protocol::{ConnAck, Connect, Packet, PropertiesBuf, Property, ReasonCode, Version};
 use crate::session::{Expiry, Moment, ProblemInformation, Publication, Session, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
@@ -32,6 +32,8 @@ pub struct ConnectRefused {
     pub reason: ReasonCode,
     /// For the log.
     pub cause: String,
+    /// For the client: the cause, or less where that would tell it about others.
+    told: String,
 }
 
 /// A CONNECT that was found good, before its session is touched.
@@ -52,7 +54,7 @@ impl Hub {
     /// the returned [`Client`].
     ///
     /// # Errors
-    /// The caller answers a refusal with [`ConnectRefused::answer_to`].
+    /// The caller answers a refusal with [`ConnectRefused::answer`].
     pub fn connect(
         self: &Arc<Self>,
         peer: Peer<'_>,
@@ -100,7 +102,7 @@ impl Hub {
             accepted.principal,
             accepted.terms,
             outbound,
-            accepted.expiry,
+            accepted.wanted_expiry,
         ))
     }
 
@@ -128,13 +130,13 @@ impl Hub {
         let cell = SessionCell::new(key.clone(), session);
         match self.sessions.insert(&cell, self.limits.sessions_per_device) {
             Ok(existing) => Ok(existing.unwrap_or(cell)),
-            Err(_) => Err(ConnectRefused {
-                reason: ReasonCode::QuotaExceeded,
-                cause: format!(
+            Err(_) => Err(ConnectRefused::new(
+                ReasonCode::QuotaExceeded,
+                format!(
                     "the device has {} sessions, the most it may have (limits.sessions_per_device)",
                     self.limits.sessions_per_device
                 ),
-            }),
+            )),
         }
     }
 
@@ -207,7 +209,7 @@ impl Hub {
         }
         properties.push(Property::TopicAliasMaximum(self.mqtt.topic_alias_maximum));
         properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
-        properties.push(Property::ReceiveMaximum(self.mqtt.receive_maximum));
+        properties.push(Property::ReceiveMaximum(self.receive_maximum()));
         if accepted.assigned {
             properties.push(Property::AssignedClientIdentifier(&accepted.principal.client_id));
         }
@@ -216,21 +218,24 @@ impl Hub {
         }
     }
 
+    /// QoS 2 exchanges that a 5.0 client may have open: QoS 1 is acknowledged before the next packet is read.
+    pub(super) fn receive_maximum(&self) -> u16 {
+        self.mqtt.receive_maximum.min(u16::try_from(self.limits.unreleased_ids).unwrap_or(u16::MAX))
+    }
+
     /// Everything that can refuse a CONNECT, before any session is touched.
     fn judge(&self, peer: Peer<'_>, connect: &Connect<'_>, policy: &Policy) -> Result<Accepted, ConnectRefused> {
         if connect.properties.authentication_method().is_some() {
-            return Err(ConnectRefused {
-                reason: ReasonCode::BadAuthenticationMethod,
-                cause: "enhanced authentication is not offered: the certificate is the authentication".to_owned(),
-            });
+            return Err(ConnectRefused::new(
+                ReasonCode::BadAuthenticationMethod,
+                "enhanced authentication is not offered: the certificate is the authentication",
+            ));
         }
         let (client_id, assigned) = self.client_id(connect)?;
         let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id));
-        policy
-            .admit(&principal, &peer.chain.leaf_sha256)
-            .map_err(|refusal| ConnectRefused { reason: ReasonCode::NotAuthorized, cause: refusal.to_string() })?;
+        policy.admit(&principal, &peer.chain.leaf_sha256).map_err(|refusal| ConnectRefused::not_admitted(&refusal))?;
         Ok(Accepted {
-            terms: terms(connect, &self.mqtt),
+            terms: terms(connect, self.mqtt.outgoing_topic_aliases),
             expiry: self.expiry(connect),
             wanted_expiry: connect.properties.session_expiry_interval().unwrap_or(0),
             keep_alive: connect.keep_alive,
@@ -249,17 +254,16 @@ impl Hub {
         ConnAck { session_present: false, reason: ReasonCode::Success, properties: properties.as_properties() }
             .encode(accepted.terms.version, &mut frame);
         match frame.len() > accepted.terms.maximum_packet_size as usize {
-            true => Err(ConnectRefused {
-                reason: ReasonCode::PacketTooLarge,
-                cause: "CONNACK is larger than the client's maximum packet size".to_owned(),
-            }),
+            true => Err(ConnectRefused::new(
+                ReasonCode::PacketTooLarge,
+                "CONNACK is larger than the client's maximum packet size",
+            )),
             false => Ok(()),
         }
     }
 
     fn client_id(&self, connect: &Connect<'_>) -> Result<(Arc<str>, bool), ConnectRefused> {
-        let refuse =
-            |cause: &str| ConnectRefused { reason: ReasonCode::ClientIdentifierNotValid, cause: cause.to_owned() };
+        let refuse = |cause: &str| ConnectRefused::new(ReasonCode::ClientIdentifierNotValid, cause);
         match (connect.client_id.is_empty(), connect.version) {
             (false, _) if connect.client_id.len() > self.limits.client_id_bytes => {
                 Err(refuse("the client id is longer than limits.client_id_bytes"))
@@ -286,7 +290,9 @@ impl Hub {
                 self.mqtt.maximum_session_expiry,
             ),
             (Version::V3_1 | Version::V3_1_1, true) => Expiry::WithConnection,
-            (Version::V3_1 | Version::V3_1_1, false) => Expiry::After(self.mqtt.maximum_session_expiry),
+            (Version::V3_1 | Version::V3_1_1, false) => {
+                Expiry::lasting(Duration::MAX, self.mqtt.maximum_session_expiry)
+            }
         }
     }
 
@@ -299,16 +305,23 @@ impl Hub {
     ) -> Result<Option<Will>, ConnectRefused> {
         let Some(will) = &connect.will else { return Ok(None) };
         if self.is_out_of_bounds(will.topic.as_str()) {
-            return Err(ConnectRefused {
-                reason: ReasonCode::TopicNameInvalid,
-                cause: "the will's topic is beyond limits.topic_bytes or limits.topic_levels".to_owned(),
-            });
+            return Err(ConnectRefused::new(
+                ReasonCode::TopicNameInvalid,
+                "the will's topic is beyond limits.topic_bytes or limits.topic_levels",
+            ));
+        }
+        if !is_payload_as_said(will.properties, will.payload) {
+            return Err(ConnectRefused::new(
+                ReasonCode::PayloadFormatInvalid,
+                "the will's payload is not UTF-8, as its payload format indicator says",
+            ));
         }
         let permit: Permit<'_> =
             policy.authorize_publish(principal, will.topic, will.qos, will.retain).map_err(|denied| {
                 ConnectRefused {
                     reason: ReasonCode::NotAuthorized,
                     cause: format!("the will may not be published to {}: {denied}", will.topic.as_str().escape_debug()),
+                    told: words::denied_will(will.topic),
                 }
             })?;
         let writer = WriterId::Client(Arc::clone(principal));
@@ -324,23 +337,36 @@ impl Hub {
 }
 
 impl ConnectRefused {
-    /// The CONNACK, unless the client takes no packet of its size `[MQTT-3.1.2-24]`.
-    pub fn answer_to(&self, connect: &Connect<'_>) -> Option<Packet<'static>> {
-        let answer = Packet::ConnAck(ConnAck::refusal(self.reason));
-        let mut frame = Vec::new();
-        answer.encode(connect.version, &mut frame);
-        let maximum = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
-        (frame.len() <= maximum as usize).then_some(answer)
+    fn new(reason: ReasonCode, cause: impl Into<String>) -> Self {
+        let cause = cause.into();
+        Self { reason, told: cause.clone(), cause }
+    }
+
+    /// The device does not hear who else bears its name, or what an operator would do about it.
+    fn not_admitted(refusal: &Refusal) -> Self {
+        let told = match refusal {
+            Refusal::Unknown(_) | Refusal::Disabled(_) | Refusal::NotPinned(_) => "this device is not admitted",
+            Refusal::ClientId { .. } => "the client id must be the common name of the certificate",
+        };
+        Self { reason: ReasonCode::NotAuthorized, cause: refusal.to_string(), told: told.to_owned() }
+    }
+
+    /// Answers `connect` with this and ends its connection.
+    pub fn answer(&self, connect: &Connect<'_>, outbound: &Arc<Outbound>, wakes: &mut Wakes) {
+        let terms = terms(connect, 0);
+        let properties = words::reason_string(&self.told, &terms);
+        let answer = words::refusal(self.reason, properties.as_properties(), &terms);
+        outbound.close_with(answer.as_ref(), connect.version, self.reason, wakes);
     }
 }
 
-fn terms(connect: &Connect<'_>, mqtt: &MqttSettings) -> Terms {
+fn terms(connect: &Connect<'_>, outgoing_topic_aliases: u16) -> Terms {
     let properties = connect.properties;
     Terms {
         version: connect.version,
         receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX),
         maximum_packet_size: properties.maximum_packet_size().unwrap_or(u32::MAX),
-        topic_aliases: properties.topic_alias_maximum().unwrap_or(0).min(mqtt.outgoing_topic_aliases),
+        topic_aliases: properties.topic_alias_maximum().unwrap_or(0).min(outgoing_topic_aliases),
         problem_information: match (connect.version, properties.request_problem_information()) {
             (Version::V5, None | Some(true)) => ProblemInformation::Wanted,
             (Version::V5, Some(false)) | (Version::V3_1 | Version::V3_1_1, _) => ProblemInformation::Unwanted,

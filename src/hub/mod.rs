@@ -38,6 +38,7 @@ mod sys;
 mod tests;
 mod tree;
 mod wills;
+mod words;
 
 pub use client::{Client, Closed};
 pub use connect::{ConnectRefused, Peer};

@@ -5,7 +5,7 @@ use crate::protocol::topic::{Level, TopicNameBuf};
 use crate::protocol::{TopicFilter, TopicName};
 use crate::session::{Message, Moment, SubscriptionId, WriterId};
 use parking_lot::RwLock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +24,8 @@ pub(super) struct RetainedMessages {
 #[derive(Debug, Default)]
 struct Topics {
     by_name: BTreeMap<TopicNameBuf, Retained>,
+    /// Those that expire, the first to do so in front.
+    expiring: BTreeSet<(Moment, TopicNameBuf)>,
     bytes: usize,
 }
 
@@ -85,19 +87,28 @@ impl RetainedMessages {
     /// Keeps `message` for its topic; its writer was judged in the epoch `judged`.
     pub(super) fn set(&self, message: &Arc<Message>, judged: Epoch) {
         let retained = Retained { message: Arc::clone(message), judged: AtomicU64::new(judged.0) };
-        let mut topics = self.topics.write();
-        topics.bytes += message.size();
-        if let Some(replaced) = topics.by_name.insert(message.topic.clone(), retained) {
-            topics.bytes -= replaced.message.size();
-        }
+        self.topics.write().insert(retained);
     }
 
     /// Forgets the message of `topic`.
     pub(super) fn clear(&self, topic: TopicName<'_>) {
-        let mut topics = self.topics.write();
-        if let Some(removed) = topics.by_name.remove(topic.as_str()) {
-            topics.bytes -= removed.message.size();
+        self.topics.write().remove(topic.as_str());
+    }
+
+    /// Forgets messages that have expired, [`STEP`] at most; says how many.
+    pub(super) fn purge(&self, now: Moment) -> usize {
+        let due = |topics: &Topics| topics.expiring.first().is_some_and(|(expires, _)| *expires <= now);
+        if !due(&self.topics.read()) {
+            return 0;
         }
+        let mut topics = self.topics.write();
+        let mut purged = 0;
+        while purged < STEP && due(&topics) {
+            let Some((_, topic)) = topics.expiring.pop_first() else { break };
+            topics.remove(topic.as_str());
+            purged += 1;
+        }
+        purged
     }
 
     /// One step of a cursor: the next messages that match, have not expired and whose writer still has the right.
@@ -123,6 +134,30 @@ impl RetainedMessages {
             }
         }
         Step { found, next: None }
+    }
+}
+
+impl Topics {
+    fn insert(&mut self, retained: Retained) {
+        let message = Arc::clone(&retained.message);
+        self.bytes += message.size();
+        if let Some(replaced) = self.by_name.insert(message.topic.clone(), retained) {
+            self.forget(&replaced.message);
+        }
+        self.expiring.extend(message.expires.map(|expires| (expires, message.topic.clone())));
+    }
+
+    fn remove(&mut self, topic: &str) {
+        if let Some(removed) = self.by_name.remove(topic) {
+            self.forget(&removed.message);
+        }
+    }
+
+    fn forget(&mut self, message: &Message) {
+        self.bytes -= message.size();
+        if let Some(expires) = message.expires {
+            self.expiring.remove(&(expires, message.topic.clone()));
+        }
     }
 }
 

@@ -331,14 +331,14 @@ impl Desk<'_> {
                     Ok(()) => Ok(Served::Packet(length)),
                     Err(Closed::ByClient) => Err(End::ByClient),
                     Err(Closed::Fault(reason, fault)) => {
-                        self.fault(version, reason, fault);
+                        self.fault(reason, fault);
                         Ok(Served::Packet(bytes.len()))
                     }
                 }
             }
             Ok(Decoded::Incomplete { needed }) => Ok(Served::Incomplete(needed)),
             Err(error) => {
-                self.unreadable(version, error);
+                self.unreadable(error);
                 Ok(Served::Packet(bytes.len()))
             }
         }
@@ -384,8 +384,7 @@ impl Desk<'_> {
     fn refuse(&mut self, connect: &Connect<'_>, refused: &ConnectRefused) {
         METRICS.connects_refused.increment();
         self.log_refused(&refused.cause);
-        let answer = refused.answer_to(connect);
-        self.outbound.close_with(answer.as_ref(), connect.version, refused.reason, &mut self.wakes);
+        refused.answer(connect, self.outbound, &mut self.wakes);
     }
 
     /// What came first was no CONNECT, or not a good one.
@@ -415,18 +414,20 @@ impl Desk<'_> {
     }
 
     /// The client broke the protocol: it is told why where its version has words for it, and closed.
-    fn fault(&mut self, version: Version, reason: ReasonCode, fault: &str) {
+    fn fault(&mut self, reason: ReasonCode, fault: &str) {
         self.note_fault(fault);
-        self.outbound.close(version, reason, &mut self.wakes);
+        if let Stage::Serving(client) = &*self.stage {
+            client.close(reason, fault, &mut self.wakes);
+        }
     }
 
     /// The client's bytes are no packet.
-    fn unreadable(&mut self, version: Version, error: DecodeError) {
+    fn unreadable(&mut self, error: DecodeError) {
         match error.is_answered() {
-            true => self.fault(version, error.reason(), &error.to_string()),
+            true => self.fault(error.reason(), &error.to_string()),
             false => {
                 self.note_fault(&error.to_string());
-                self.outbound.close_with(None, version, error.reason(), &mut self.wakes);
+                self.outbound.close_with(None, Version::V3_1_1, error.reason(), &mut self.wakes);
             }
         }
     }
@@ -434,7 +435,8 @@ impl Desk<'_> {
     fn note_fault(&self, fault: &str) {
         METRICS.protocol_errors.increment();
         static SAMPLED: Sampled = Sampled::per_second(20);
-        if let (Some(suppressed), Stage::Serving(client)) = (SAMPLED.admit(), &*self.stage) {
+        let Stage::Serving(client) = &*self.stage else { return };
+        if let Some(suppressed) = SAMPLED.admit() {
             tracing::warn!(
                 address = %self.address,
                 device = %client.principal().key.name.escape_debug(),

@@ -28,13 +28,17 @@ impl Moment {
 }
 
 impl Expiry {
-    /// From the seconds of the Session Expiry Interval, bounded by the server's maximum.
+    /// From the seconds of the Session Expiry Interval, bounded by the server's maximum. The longest interval, which
+    /// means never, lasts as long as that.
     pub fn from_interval(seconds: u32, maximum: Duration) -> Self {
-        match seconds {
-            0 => Self::WithConnection,
-            // Never expires, as far as the server's maximum lets it.
-            u32::MAX => Self::After(maximum),
-            seconds => Self::After(Duration::from_secs(u64::from(seconds)).min(maximum)),
+        Self::lasting(Duration::from_secs(u64::from(seconds)), maximum)
+    }
+
+    /// This long, or as long as the server's maximum; no time at all is the connection's.
+    pub fn lasting(span: Duration, maximum: Duration) -> Self {
+        match span.min(maximum) {
+            Duration::ZERO => Self::WithConnection,
+            span => Self::After(span),
         }
     }
 

@@ -27,7 +27,7 @@ pub use drops::Drops;
 pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
-pub use outbox::{Appended, Outbox};
+pub use outbox::{Appended, Outbox, TooLarge};
 pub use outgoing::{Acknowledged, Bounds, Load, QueueFullPolicy};
 pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

@@ -36,6 +36,10 @@ pub struct Appended {
     pub payload_bytes: usize,
 }
 
+/// A packet beyond what its client takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
 impl Outbox {
     /// An empty outbox of `limit` bytes.
     pub fn new(limit: usize) -> Self {
@@ -98,19 +102,24 @@ impl Outbox {
 
     /// Appends a control packet for a client of `version`.
     pub fn append(&mut self, packet: &Packet<'_>, version: Version) {
-        self.append_within(packet, version, u32::MAX);
+        packet.encode(version, self.frames());
+        self.appended.packets += 1;
     }
 
-    /// The same, unless the packet is larger than the `maximum` that the client takes `[MQTT-3.1.2-24]`.
-    pub fn append_within(&mut self, packet: &Packet<'_>, version: Version, maximum: u32) {
+    /// The same for a client that takes packets of up to `maximum` bytes.
+    ///
+    /// # Errors
+    /// [`TooLarge`] for a larger one, which is not appended `[MQTT-3.1.2-24]`.
+    pub fn append_within(&mut self, packet: &Packet<'_>, version: Version, maximum: u32) -> Result<(), TooLarge> {
         let frames = self.frames();
         let start = frames.len();
         packet.encode(version, frames);
         if frames.len() - start > maximum as usize {
             frames.truncate(start);
-            return;
+            return Err(TooLarge);
         }
         self.appended.packets += 1;
+        Ok(())
     }
 
     /// Counts a publication that was appended.

@@ -61,7 +61,7 @@ fn after_its_disconnect_the_server_sends_nothing_and_closes() {
 fn what_a_client_of_small_packets_gets_is_small() {
     let scene = Scene::of(Version::V5);
     let payload = text(&scene.id("c"));
-    for size in [20_u32, 24, 60] {
+    for size in [20_u32, 24, 30] {
         let limit = property::four(property::MAXIMUM_PACKET_SIZE, size);
         let connect = RawConnect { properties: &limit, ..RawConnect::new(scene.version, flags::CLEAN, &payload) };
         let mut client = scene.begin(&[connect.encode(), vec![0x00, 0]].concat());

@@ -11,6 +11,7 @@ mod packets;
 mod scene;
 
 mod acknowledgements;
+mod aliases;
 mod auth;
 mod connack;
 mod connect;
@@ -25,8 +26,10 @@ mod ping;
 mod properties;
 mod publish;
 mod quality;
+mod reasons;
 mod retained;
 mod sessions;
+mod settings;
 mod shared;
 mod strings;
 mod subscribe;

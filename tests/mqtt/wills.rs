@@ -189,3 +189,26 @@ fn a_delayed_will_waits_and_a_return_in_time_cancels_it() {
     assert!(lost.elapsed().as_millis() >= 1_000, "{:?}", lost.elapsed());
     reader.expect_silence();
 }
+
+/// Only a busy machine can make it later, so one good measurement of three is enough.
+#[test]
+fn a_will_comes_within_tenths_of_a_second_of_its_delay() {
+    let scene = Scene::of(Version::V5);
+    let mut reader = scene.reader(0);
+    let delay = property::four(property::WILL_DELAY, 1);
+    let fields = [section(scene.version, &delay), text(&scene.topic("will")), text("gone")];
+    let payload = [text(&scene.id("mortal")), fields.concat()].concat();
+    let expiry = property::four(property::SESSION_EXPIRY, 60);
+    let connect = RawConnect { properties: &expiry, ..RawConnect::new(scene.version, flags::WILL, &payload) };
+    let measured: Vec<u128> = (0..3)
+        .map(|_| {
+            let mut mortal = scene.accepted(&connect.encode());
+            let lost = std::time::Instant::now();
+            hang_up(&mut mortal);
+            assert_eq!(reader.expect_message().payload, b"gone");
+            lost.elapsed().as_millis()
+        })
+        .collect();
+    assert!(measured.iter().all(|after| *after >= 1_000), "{measured:?} ms");
+    assert!(measured.iter().any(|after| *after <= 1_200), "{measured:?} ms");
+}

@@ -224,6 +224,13 @@ impl World {
             asked.push((filter, options));
             requests.push(SubscribeRequest { filter: TopicFilter::parse(&name).unwrap(), options });
         }
+        if asked.iter().any(|(_, options): &(Filter, SubscriptionOptions)| options.retain_as_published) {
+            // The others bear the same identifier.
+            let options = asked.iter_mut().map(|(_, options)| options);
+            options
+                .chain(requests.iter_mut().map(|request| &mut request.options))
+                .for_each(|options| options.retain_handling = RetainHandling::Never);
+        }
         let mut properties = PropertiesBuf::default();
         properties.extend(identifier.map(Property::SubscriptionIdentifier));
         let id = self.clients[who].fresh_id();

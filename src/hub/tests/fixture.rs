@@ -33,8 +33,9 @@ pub(super) struct Dial {
     pub(super) clean: bool,
     pub(super) keep_alive: u16,
     pub(super) properties: Vec<Property<'static>>,
-    /// Topic and properties; the payload is `gone`.
+    /// Topic and properties.
     pub(super) will: Option<(&'static str, Vec<Property<'static>>)>,
+    pub(super) will_payload: &'static [u8],
     pub(super) outbound: usize,
 }
 
@@ -82,6 +83,25 @@ impl World {
     }
 
     pub(super) fn try_connect(&self, dial: &Dial) -> Result<Connection, ConnectRefused> {
+        let outbound = Outbound::new(dial.outbound, self.now);
+        self.try_connect_by(dial, &outbound)
+    }
+
+    /// The reason string of the CONNACK to a CONNECT that is refused.
+    pub(super) fn told(&self, dial: &Dial) -> String {
+        let outbound = Outbound::new(dial.outbound, self.now);
+        assert!(self.try_connect_by(dial, &outbound).is_err());
+        let mut bytes = Vec::new();
+        outbound.take(&mut bytes);
+        match decode(&bytes, dial.version, Sender::Server, MAX_PACKET_BYTES).unwrap() {
+            Decoded::Packet { packet: Packet::ConnAck(answer), .. } => {
+                answer.properties.reason_string().unwrap_or_default().to_owned()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn try_connect_by(&self, dial: &Dial, outbound: &Arc<Outbound>) -> Result<Connection, ConnectRefused> {
         let (identity, key, chain) = device(dial.cn, dial.unit);
         let mut properties = PropertiesBuf::new();
         properties.extend(dial.properties.iter().copied());
@@ -89,7 +109,7 @@ impl World {
         will_properties.extend(dial.will.iter().flat_map(|(_, properties)| properties.iter().copied()));
         let will = dial.will.as_ref().map(|(topic, _)| Will {
             topic: TopicName::parse(topic).unwrap(),
-            payload: b"gone",
+            payload: dial.will_payload,
             qos: QoS::AtMostOnce,
             retain: false,
             properties: will_properties.as_properties(),
@@ -104,10 +124,13 @@ impl World {
             password: None,
             properties: properties.as_properties(),
         };
-        let outbound = Outbound::new(dial.outbound, self.now);
         let peer = Peer { identity: &identity, key: &key, chain: &chain };
-        let client = self.hub.connect(peer, &connect, &outbound, self.now, &mut Wakes::default())?;
-        Ok(Connection { client, outbound, version: dial.version, now: self.now })
+        let mut wakes = Wakes::default();
+        let client = self
+            .hub
+            .connect(peer, &connect, outbound, self.now, &mut wakes)
+            .inspect_err(|refused| refused.answer(&connect, outbound, &mut wakes))?;
+        Ok(Connection { client, outbound: Arc::clone(outbound), version: dial.version, now: self.now })
     }
 
     /// Connects, and what comes after the CONNACK.
@@ -138,6 +161,7 @@ impl Dial {
             keep_alive: 0,
             properties: vec![Property::SessionExpiryInterval(100)],
             will: None,
+            will_payload: b"gone",
             outbound: 64 * 1024,
         }
     }
@@ -234,21 +258,43 @@ impl Connection {
 
     /// What waits now; whether more is to be pulled.
     pub(super) fn take(&mut self) -> (Vec<String>, bool) {
+        let mut seen = Vec::new();
+        let starved = self.each(|packet| seen.push(show(packet)));
+        (seen, starved)
+    }
+
+    /// The reason strings of what waits now; empty where a packet has none.
+    pub(super) fn reasons(&mut self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        self.each(|packet| {
+            let properties = match packet {
+                Packet::ConnAck(answer) => answer.properties,
+                Packet::PubAck(ack) | Packet::PubRec(ack) => ack.properties,
+                Packet::SubAck(answer) => answer.properties,
+                Packet::Disconnect(disconnect) => disconnect.properties,
+                other => panic!("{other:?}"),
+            };
+            reasons.push(properties.reason_string().unwrap_or_default().to_owned());
+        });
+        reasons
+    }
+
+    /// Shows each packet that waits now to `see`; says whether more is to be pulled.
+    pub(super) fn each(&mut self, mut see: impl FnMut(&Packet<'_>)) -> bool {
         let mut bytes = Vec::new();
         let taken = self.outbound.take(&mut bytes);
         bytes.extend(taken.large.iter().flatten());
         let mut rest = bytes.as_slice();
-        let mut seen = Vec::new();
         while !rest.is_empty() {
             match decode(rest, self.version, Sender::Server, MAX_PACKET_BYTES).unwrap() {
                 Decoded::Packet { packet, length } => {
-                    seen.push(show(&packet));
+                    see(&packet);
                     rest = &rest[length..];
                 }
                 Decoded::Incomplete { .. } => panic!("a frame was split: {rest:?}"),
             }
         }
-        (seen, taken.starved)
+        taken.starved
     }
 
     pub(super) fn leave(mut self, reason: ReasonCode) {

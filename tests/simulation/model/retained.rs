@@ -95,7 +95,11 @@ impl Reading {
         for held in self.topics.values().filter(|held| held.due && !self.ended) {
             let text = &held.values[0].text;
             let excused = !self.is_sure(held, device, history, now);
-            assert!(excused, "client {client} never got the retained {text:?} of {:?}", held.values[0].name);
+            assert!(
+                excused,
+                "client {client} never got the retained {text:?} of {:?} for {} since {:?}",
+                held.values[0].name, self.name, self.since
+            );
         }
     }
 
