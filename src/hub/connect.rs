@@ -182,8 +182,8 @@ impl Hub {
             connection,
             outbound: Arc::clone(outbound),
             version: accepted.terms.version,
+            will: accepted.will.clone().map(|will| Will { from: Some(cell.id), ..will }),
             since: now,
-            will: accepted.will.clone(),
             silence,
         });
         if let Some(silence) = silence {
@@ -331,6 +331,7 @@ impl Hub {
         let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
         Ok(Some(Will {
             message: Arc::clone(publication.message()),
+            from: None,
             delay: will.properties.will_delay_interval().map(seconds).unwrap_or_default(),
             expiry: will.properties.message_expiry_interval().map(seconds),
         }))

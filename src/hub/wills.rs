@@ -2,7 +2,7 @@
 
 use super::{Hub, Wakes};
 use crate::policy::Policy;
-use crate::session::{Message, Moment, Publication, WriterId};
+use crate::session::{Message, Moment, Publication, SessionId, WriterId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(super) struct Will {
     pub(super) message: Arc<Message>,
+    /// The session it speaks for, once it has one: its own subscriptions without local get none of it.
+    pub(super) from: Option<SessionId>,
     /// Will Delay Interval.
     pub(super) delay: Duration,
     /// Message Expiry Interval, counted from when it fires.
@@ -31,7 +33,7 @@ impl Hub {
                     &message.payload,
                     message.properties.as_properties(),
                     &message.writer,
-                    None,
+                    will.from,
                     expires,
                 );
                 self.publish(&publication, None, now, wakes);

@@ -1,274 +1,236 @@
 //! A client as the standard wants it, on bytes instead of a socket.
 
-use certmq::hub::{Client, Hub, Outbound, Peer, Wakes};
-use certmq::policy::{ChainFacts, DeviceKey, Identity};
+use super::model::session::Seen;
+use certmq::hub::{Client, Closed, Outbound, Wakes};
 use certmq::protocol::{
-    Ack, Connect, Decoded, MAX_PACKET_BYTES, Packet, PacketId, Properties, PropertiesBuf, Property, Publish, QoS,
-    ReasonCode, Sender, Subscribe, SubscribeRequest, SubscriptionOptions, TopicFilter, TopicName, Unsubscribe, Version,
-    Will, decode,
+    Ack, Decoded, Disconnect, MAX_PACKET_BYTES, Packet, PacketId, Properties, PropertiesBuf, Property, Publish, QoS,
+    ReasonCode, Sender, Version, decode,
 };
 use certmq::session::Moment;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// Who a simulated device is.
-pub(crate) struct Device {
-    pub(crate) identity: Identity,
-    pub(crate) key: DeviceKey,
-    pub(crate) chain: ChainFacts,
+/// What the broker sent, as far as a client acts on it.
+#[derive(Debug)]
+pub(crate) enum Event {
+    ConnAck {
+        session_present: bool,
+    },
+    Publish(Seen),
+    PubRel(u16),
+    /// PUBACK, or a PUBREC that ends or goes on with an exchange of ours.
+    Answered(u16, ReasonCode),
+    Completed(u16),
+    SubAck(u16, Vec<ReasonCode>),
+    /// Before 5.0 without reasons.
+    UnsubAck(u16, Vec<ReasonCode>),
+    PingResp,
+    /// The broker's last word, and its reason where there is a DISCONNECT.
+    Closed(ReasonCode),
 }
 
-/// A message as the application of a client sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Arrived {
-    pub(crate) topic: String,
-    pub(crate) text: String,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-}
-
-pub(crate) struct SimClient {
-    pub(crate) device: usize,
-    pub(crate) client_id: String,
-    pub(crate) version: Version,
-    link: Option<Link>,
-    /// QoS 2 ids that were delivered and wait for PUBREL: survives connections, as the standard wants.
-    unreleased: BTreeSet<PacketId>,
-    next_id: u16,
-    pub(crate) arrived: Vec<Arrived>,
-}
-
-struct Link {
-    client: Client,
-    outbound: Arc<Outbound>,
+/// A living connection.
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    pub(crate) outbound: Arc<Outbound>,
+    version: Version,
     received: Vec<u8>,
+    starved: bool,
+    /// Aliases that the broker has set.
+    aliases: HashMap<u16, String>,
+    /// Aliases that we have set: the topic of each.
+    pub(crate) own_aliases: HashMap<u16, String>,
     /// Acknowledgements due, to be sent in any order.
-    due: VecDeque<(Due, PacketId)>,
+    pub(crate) due: VecDeque<(Due, u16)>,
+    /// Bytes since the outbound was last found empty.
+    bytes: usize,
 }
 
-#[derive(Clone, Copy)]
-enum Due {
+/// An acknowledgement that is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Due {
     Acknowledge,
     Receive,
     Complete,
 }
 
-impl SimClient {
-    pub(crate) fn new(device: usize, client_id: String, version: Version) -> Self {
-        Self { device, client_id, version, link: None, unreleased: BTreeSet::new(), next_id: 0, arrived: Vec::new() }
+/// How much of what waits a client takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Thirst {
+    /// What is there now, and no more.
+    Sip,
+    /// All that comes, asking for more.
+    All,
+    /// What is there is lost on its way: the connection breaks.
+    Spilled,
+}
+
+impl Link {
+    pub(crate) fn new(client: Client, outbound: Arc<Outbound>, version: Version) -> Self {
+        Self {
+            client,
+            outbound,
+            version,
+            received: Vec::new(),
+            starved: false,
+            aliases: HashMap::new(),
+            own_aliases: HashMap::new(),
+            due: VecDeque::new(),
+            bytes: 0,
+        }
     }
 
-    pub(crate) fn is_connected(&self) -> bool {
-        self.link.is_some()
-    }
-
-    /// Connects; returns whether the broker had a session.
-    pub(crate) fn connect(
-        &mut self,
-        hub: &Arc<Hub>,
-        device: &Device,
-        clean_start: bool,
-        will: Option<(&str, &str)>,
-        now: Moment,
-    ) -> bool {
-        let mut properties = PropertiesBuf::default();
-        if self.version == Version::V5 {
-            properties.push(Property::SessionExpiryInterval(100_000));
-            properties.push(Property::ReceiveMaximum(7));
-        }
-        let will = will.map(|(topic, text)| Will {
-            topic: TopicName::parse(topic).unwrap(),
-            payload: text.as_bytes(),
-            qos: QoS::AtLeastOnce,
-            retain: false,
-            properties: Properties::default(),
-        });
-        let connect = Connect {
-            version: self.version,
-            clean_start,
-            keep_alive: 0,
-            client_id: &self.client_id,
-            will,
-            username: None,
-            password: None,
-            properties: properties.as_properties(),
-        };
-        let outbound = Outbound::new(4096, now);
-        let peer = Peer { identity: &device.identity, key: &device.key, chain: &device.chain };
-        let client = hub.connect(peer, &connect, &outbound, now, &mut Wakes::default()).unwrap();
-        self.link = Some(Link { client, outbound, received: Vec::new(), due: VecDeque::new() });
-        if clean_start {
-            self.unreleased.clear();
-        }
-        let present = self.receive(now).expect("CONNACK comes at once");
-        if !present {
-            self.unreleased.clear();
-        }
-        present
-    }
-
-    /// Takes what the broker has for it and looks at it. Returns session present where a CONNACK was among it.
-    pub(crate) fn receive(&mut self, now: Moment) -> Option<bool> {
-        let mut present = None;
-        let Some(link) = &mut self.link else { return None };
+    /// Takes what the broker has for the client. With [`Thirst::All`] the second value tells how many bytes have come
+    /// since the last time that nothing was left.
+    pub(crate) fn take(&mut self, thirst: Thirst, now: Moment) -> (Vec<Event>, Option<usize>) {
+        let mut events = Vec::new();
         let mut frames = Vec::new();
+        let mut closing;
         loop {
-            let taken = link.outbound.take(&mut frames);
-            link.received.extend_from_slice(&frames);
-            if let Some(large) = &taken.large {
-                link.received.extend_from_slice(large);
+            if std::mem::take(&mut self.starved) && thirst != Thirst::Spilled {
+                self.client.pull(now, &mut Wakes::default());
             }
-            if taken.starved {
-                link.client.pull(now, &mut Wakes::default());
-            } else if frames.is_empty() {
+            let taken = self.outbound.take(&mut frames);
+            let large = taken.large.unwrap_or_default();
+            self.bytes += frames.len() + large.len();
+            self.received.extend_from_slice(&frames);
+            self.received.extend_from_slice(&large);
+            self.starved |= taken.starved;
+            closing = taken.closing;
+            let more = !frames.is_empty() || self.starved && thirst == Thirst::All;
+            if thirst == Thirst::Sip || !more {
                 break;
             }
         }
-        let received = std::mem::take(&mut link.received);
+        self.decode(&mut events);
+        events.extend(closing.map(Event::Closed));
+        let drained = (thirst == Thirst::All).then(|| std::mem::take(&mut self.bytes));
+        (events, drained)
+    }
+
+    fn decode(&mut self, events: &mut Vec<Event>) {
+        let received = std::mem::take(&mut self.received);
         let mut rest = received.as_slice();
         while !rest.is_empty() {
             match decode(rest, self.version, Sender::Server, MAX_PACKET_BYTES).expect("the broker writes good packets")
             {
                 Decoded::Incomplete { .. } => break,
                 Decoded::Packet { packet, length } => {
-                    if let Packet::ConnAck(answer) = &packet {
-                        assert_eq!(answer.reason, ReasonCode::Success);
-                        present = Some(answer.session_present);
-                    }
                     rest = &rest[length..];
-                    self.look_at(&packet);
+                    events.extend(self.look_at(&packet, length));
                 }
             }
         }
-        let rest = rest.to_vec();
-        if let Some(link) = &mut self.link {
-            link.received = rest;
-        }
-        present
+        self.received = rest.to_vec();
     }
 
-    fn look_at(&mut self, packet: &Packet<'_>) {
-        let Some(link) = &mut self.link else { return };
+    fn look_at(&mut self, packet: &Packet<'_>, length: usize) -> Option<Event> {
         match packet {
+            Packet::ConnAck(answer) => {
+                assert_eq!(answer.reason, ReasonCode::Success);
+                Some(Event::ConnAck { session_present: answer.session_present })
+            }
             Packet::Publish(publish) => {
-                let arrived = Arrived {
-                    topic: publish.topic.unwrap().as_str().to_owned(),
-                    text: String::from_utf8(publish.payload.to_vec()).unwrap(),
-                    qos: publish.qos,
-                    retain: publish.retain,
-                };
-                match (publish.qos, publish.packet_id) {
-                    (QoS::ExactlyOnce, Some(id)) => {
-                        if self.unreleased.insert(id) {
-                            self.arrived.push(arrived);
-                        }
-                        link.due.push_back((Due::Receive, id));
-                    }
-                    (QoS::AtLeastOnce, Some(id)) => {
-                        self.arrived.push(arrived);
-                        link.due.push_back((Due::Acknowledge, id));
-                    }
-                    _ => self.arrived.push(arrived),
+                let id = publish.packet_id.map_or(0, number);
+                match publish.qos {
+                    QoS::AtMostOnce => {}
+                    QoS::AtLeastOnce => self.due.push_back((Due::Acknowledge, id)),
+                    QoS::ExactlyOnce => self.due.push_back((Due::Receive, id)),
                 }
+                Some(Event::Publish(self.see(publish, id, length)))
             }
             Packet::PubRel(ack) => {
-                self.unreleased.remove(&ack.packet_id);
-                link.due.push_back((Due::Complete, ack.packet_id));
+                assert_eq!(ack.reason, ReasonCode::Success);
+                self.due.push_back((Due::Complete, number(ack.packet_id)));
+                Some(Event::PubRel(number(ack.packet_id)))
             }
-            Packet::PubRec(ack) if !ack.reason.is_error() => {
-                // The other half of a QoS 2 exchange of our own.
-                let release = Ack::new(ack.packet_id, ReasonCode::Success);
-                let _ = link.client.handle(Packet::PubRel(release), Moment(0), &mut Wakes::default());
-            }
-            _ => {}
+            Packet::PubAck(ack) | Packet::PubRec(ack) => Some(Event::Answered(number(ack.packet_id), ack.reason)),
+            Packet::PubComp(ack) => Some(Event::Completed(number(ack.packet_id))),
+            Packet::SubAck(answer) => Some(Event::SubAck(number(answer.packet_id), answer.reasons.clone())),
+            Packet::UnsubAck(answer) => Some(Event::UnsubAck(number(answer.packet_id), answer.reasons.clone())),
+            Packet::PingResp => Some(Event::PingResp),
+            // Told once more, with everyone's version, as the end of what was taken.
+            Packet::Disconnect(_) => None,
+            other => panic!("a server never sends {other:?}"),
         }
     }
 
-    /// Acknowledges one of what is due, `pick` from the front.
-    pub(crate) fn acknowledge(&mut self, pick: usize, now: Moment) -> bool {
-        let Some(link) = &mut self.link else { return false };
-        if link.due.is_empty() {
-            return false;
+    fn see(&mut self, publish: &Publish<'_>, id: u16, length: usize) -> Seen {
+        let topic = match (publish.topic, publish.properties.topic_alias()) {
+            (Some(topic), alias) => {
+                alias.map(|alias| self.aliases.insert(alias, topic.as_str().to_owned()));
+                topic.as_str().to_owned()
+            }
+            (None, alias) => self.aliases[&alias.expect("a topic or an alias")].clone(),
+        };
+        let mut identifiers: Vec<u32> = publish.properties.subscription_identifiers().collect();
+        identifiers.sort_unstable();
+        let text = std::str::from_utf8(publish.payload).expect("our payloads are text");
+        Seen {
+            topic,
+            text: text.trim_end_matches('.').to_owned(),
+            qos: publish.qos,
+            retain: publish.retain,
+            dup: publish.dup,
+            id,
+            identifiers,
+            properties: travelling(publish.properties),
+            expiry: publish.properties.message_expiry_interval(),
+            length,
         }
-        let Some((due, id)) = link.due.remove(pick % link.due.len()) else { return false };
-        let ack = Ack::new(id, ReasonCode::Success);
+    }
+
+    pub(crate) fn send(&mut self, packet: Packet<'_>, now: Moment) -> Result<(), Closed> {
+        self.outbound.touch(now);
+        self.client.handle(packet, now, &mut Wakes::default())
+    }
+
+    pub(crate) fn acknowledge(&mut self, due: Due, id: u16, reason: ReasonCode, now: Moment) {
+        let ack = Ack::new(packet_id(id), reason);
         let packet = match due {
             Due::Acknowledge => Packet::PubAck(ack),
             Due::Receive => Packet::PubRec(ack),
             Due::Complete => Packet::PubComp(ack),
         };
-        link.client.handle(packet, now, &mut Wakes::default()).unwrap();
-        true
+        self.send(packet, now).expect("an acknowledgement of what came");
     }
 
-    pub(crate) fn publish(&mut self, topic: &str, text: &str, qos: QoS, retain: bool, now: Moment) {
-        let packet_id = (qos != QoS::AtMostOnce).then(|| self.fresh_id());
-        let Some(link) = &mut self.link else { return };
-        let publish = Publish {
-            dup: false,
-            qos,
-            retain,
-            topic: Some(TopicName::parse(topic).unwrap()),
-            packet_id,
-            properties: Properties::default(),
-            payload: text.as_bytes(),
-        };
-        link.client.handle(Packet::Publish(publish), now, &mut Wakes::default()).unwrap();
+    pub(crate) fn say_goodbye(&mut self, reason: ReasonCode, expiry: Option<u32>, now: Moment) {
+        let mut properties = PropertiesBuf::default();
+        properties_of_goodbye(&mut properties, expiry);
+        let goodbye = Disconnect { reason, properties: properties.as_properties() };
+        assert_eq!(self.send(Packet::Disconnect(goodbye), now), Err(Closed::ByClient));
     }
 
-    pub(crate) fn subscribe(&mut self, filter: &str, qos: QoS, now: Moment) {
-        let packet_id = self.fresh_id();
-        let Some(link) = &mut self.link else { return };
-        let request =
-            SubscribeRequest { filter: TopicFilter::parse(filter).unwrap(), options: SubscriptionOptions::new(qos) };
-        let subscribe = Subscribe { packet_id, properties: Properties::default(), requests: vec![request] };
-        link.client.handle(Packet::Subscribe(subscribe), now, &mut Wakes::default()).unwrap();
+    pub(crate) fn end(self, now: Moment) {
+        self.client.end(now, &mut Wakes::default());
     }
+}
 
-    pub(crate) fn unsubscribe(&mut self, filter: &str, now: Moment) {
-        let packet_id = self.fresh_id();
-        let Some(link) = &mut self.link else { return };
-        let filters = vec![TopicFilter::parse(filter).unwrap()];
-        let unsubscribe = Unsubscribe { packet_id, properties: Properties::default(), filters };
-        link.client.handle(Packet::Unsubscribe(unsubscribe), now, &mut Wakes::default()).unwrap();
+fn properties_of_goodbye(properties: &mut PropertiesBuf, expiry: Option<u32>) {
+    if let Some(seconds) = expiry {
+        properties.push(Property::SessionExpiryInterval(seconds));
     }
+}
 
-    pub(crate) fn ping(&mut self, now: Moment) {
-        let Some(link) = &mut self.link else { return };
-        link.client.handle(Packet::PingReq, now, &mut Wakes::default()).unwrap();
-    }
+/// The properties that belong to a message, as text.
+pub(crate) fn travelling(properties: Properties<'_>) -> Vec<String> {
+    let belongs = |property: &Property<'_>| {
+        !matches!(
+            property,
+            Property::TopicAlias(_)
+                | Property::SubscriptionIdentifier(_)
+                | Property::MessageExpiryInterval(_)
+                | Property::WillDelayInterval(_)
+        )
+    };
+    properties.iter().filter(belongs).map(|property| format!("{property:?}")).collect()
+}
 
-    /// Says goodbye: no will.
-    pub(crate) fn leave(&mut self, now: Moment) {
-        let Some(mut link) = self.link.take() else { return };
-        let goodbye = certmq::protocol::Disconnect::new(ReasonCode::Success);
-        let _ = link.client.handle(Packet::Disconnect(goodbye), now, &mut Wakes::default());
-        link.client.end(now, &mut Wakes::default());
-    }
+pub(crate) fn packet_id(number: u16) -> PacketId {
+    PacketId::try_from(number).expect("never zero")
+}
 
-    /// The connection breaks: whatever was not taken is lost on the way.
-    pub(crate) fn break_off(&mut self, now: Moment) {
-        if let Some(link) = self.link.take() {
-            link.client.end(now, &mut Wakes::default());
-        }
-    }
-
-    /// Another connection of the same client took the session.
-    pub(crate) fn was_taken_over(&mut self) {
-        if let Some(link) = self.link.take() {
-            assert!(link.outbound.is_closing(), "a takeover closes the old connection");
-            link.client.end(Moment(0), &mut Wakes::default());
-        }
-    }
-
-    /// What a client keeps when it connects from elsewhere.
-    pub(crate) fn inherit(&mut self, other: &mut Self) {
-        self.unreleased = std::mem::take(&mut other.unreleased);
-        self.next_id = other.next_id;
-    }
-
-    fn fresh_id(&mut self) -> PacketId {
-        self.next_id = self.next_id % 60_000 + 1;
-        PacketId::try_from(self.next_id).unwrap()
-    }
+pub(crate) fn number(id: PacketId) -> u16 {
+    id.as_u16()
 }

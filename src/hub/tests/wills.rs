@@ -1,7 +1,7 @@
 //! When wills are published.
 
 use super::fixture::{Connection, Dial, World};
-use crate::protocol::{Property, QoS, ReasonCode};
+use crate::protocol::{Property, QoS, ReasonCode, SubscriptionOptions};
 
 /// A world, one who reads the will, and the CONNECT of one who has it with a delay of seconds.
 fn willing(delay: u32) -> (World, Connection, Dial) {
@@ -70,6 +70,19 @@ fn a_broker_that_stops_fires_none() {
     let client = world.connect(&dial);
     client.client.abandon(world.now, &mut crate::hub::Wakes::default());
     assert_eq!(reader.seen(), NONE);
+}
+
+/// `[MQTT-3.8.3-3]`: the will is its client's own publication.
+#[test]
+fn no_local_keeps_the_own_will_away() {
+    let (world, mut reader, dial) = willing(0);
+    let mut own = world.connect(&dial);
+    let options = SubscriptionOptions { no_local: true, ..SubscriptionOptions::new(QoS::AtLeastOnce) };
+    own.subscribe_with("t/will", options, None);
+    let mut again = world.connect(&Dial { will: None, ..dial });
+    assert_eq!(reader.seen(), FIRED, "a takeover publishes it");
+    assert_eq!(again.seen(), NONE);
+    drop(own);
 }
 
 /// A reader, and one who leaves without a goodbye after `left` ms; the moments in ms after that at which the will comes
