@@ -102,7 +102,8 @@ impl Hub {
         let State { session, seats, .. } = state;
         if let (Some(seats), Some(_)) = (seats, subscription.filter.share()) {
             seats.leave(subscription.id());
-            self.strays.add(session.hand_over_unsent(&subscription.filter, usize::MAX, |_| true));
+            self.strays
+                .add(session.hand_over_unsent(usize::MAX, |filter, _| filter.as_str() == subscription.filter.as_str()));
         }
     }
 

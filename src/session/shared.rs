@@ -5,6 +5,7 @@ use super::state::{may_pass, window};
 use super::{Bounds, Handover, Message, Session, SubscriptionId};
 use crate::policy::{Holes, Policy};
 use crate::protocol::{QoS, TopicFilter};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 impl Session {
@@ -25,20 +26,15 @@ impl Session {
         subscription.grant(policy, &self.principal).map(|grant| grant.holes.clone())
     }
 
-    /// Takes out what came through a shared subscription and was not sent, oldest first, at most `limit` messages
-    /// that `wanted` chooses.
-    pub fn hand_over_unsent(
-        &mut self,
-        filter: &TopicFilter,
-        limit: usize,
-        wanted: impl Fn(&Message) -> bool,
-    ) -> Vec<Handover> {
-        self.outgoing.take_unsent(filter, limit, wanted)
+    /// Takes out what came through shared subscriptions and was not sent, oldest first, at most `limit` messages that
+    /// `wanted` chooses by their subscription and themselves. One walk, whatever number of subscriptions.
+    pub fn hand_over_unsent(&mut self, limit: usize, wanted: impl Fn(&TopicFilter, &Message) -> bool) -> Vec<Handover> {
+        self.outgoing.take_unsent(limit, wanted)
     }
 
-    /// Whether anything of a shared subscription waits here unsent.
-    pub fn holds_unsent(&self, filter: &TopicFilter) -> bool {
-        self.outgoing.has_unsent(filter)
+    /// The shared subscriptions of which something waits here unsent.
+    pub fn unsent_shares(&self) -> HashSet<&str, ahash::RandomState> {
+        self.outgoing.unsent_shares()
     }
 
     /// The session ends: takes out all that another member may get. That is what was not sent, and what was sent with

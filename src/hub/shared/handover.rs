@@ -10,10 +10,12 @@ use crate::hub::publish::Offer;
 use crate::hub::sessions::{SessionCell, State};
 use crate::hub::tree::Entry;
 use crate::hub::{Hub, Wakes};
-use crate::policy::{Epoch, Policy};
+use crate::policy::{Epoch, Holes, Policy};
+use crate::protocol::TopicFilter;
 use crate::session::{Delivery, Handover, Message, Moment, Publication, SessionId, Withheld, WriterId};
 use crate::telemetry::metrics::METRICS;
 use parking_lot::Mutex;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -182,28 +184,27 @@ impl Hub {
         self.strays.note_keeper(group, member.cell.id);
         let could_have_it = |standing: Standing| standing.class() < Class::Away;
         if !member.cell.standing().is_connected() && group.has(asked, could_have_it) {
-            self.relieve(&member.cell, group);
+            self.relieve(&member.cell, std::slice::from_ref(group));
         }
     }
 
     /// Takes what was not sent from a member that is away.
-    fn relieve(&self, cell: &SessionCell, group: &SharedGroup) {
+    fn relieve(&self, cell: &SessionCell, groups: &[Arc<SharedGroup>]) {
+        let filters: HashSet<&str> = groups.iter().map(|group| group.filter.as_str()).collect();
         let mut state = cell.lock();
         if state.link.is_none() {
-            self.strays.add(state.session.hand_over_unsent(&group.filter, usize::MAX, |_| true));
-            group.forget_keeper(cell.id);
+            self.strays.add(state.session.hand_over_unsent(usize::MAX, |filter, _| filters.contains(filter.as_str())));
+            groups.iter().for_each(|group| group.forget_keeper(cell.id));
         }
     }
 
     /// A client has gone and its session stays: what was not sent goes to members that are connected.
     pub(in crate::hub) fn disperse(&self, cell: &SessionCell, now: Moment, wakes: &mut Wakes) {
         let seats = seats(&cell.lock());
-        for seat in seats {
-            if let Some(group) = seat.group()
-                && group.has(|session| session == cell.id, Standing::is_connected)
-            {
-                self.relieve(cell, &group);
-            }
+        let mut groups: Vec<_> = seats.iter().filter_map(Seat::group).collect();
+        groups.retain(|group| group.has(|session| session == cell.id, Standing::is_connected));
+        if !groups.is_empty() {
+            self.relieve(cell, &groups);
         }
         self.settle_strays(now, wakes);
     }
@@ -212,45 +213,77 @@ impl Hub {
     /// Its first `known` memberships are left out.
     pub(in crate::hub) fn gather(&self, cell: &SessionCell, known: usize, now: Moment, wakes: &mut Wakes) {
         let seats = seats(&cell.lock());
+        let mut keepers = HashMap::new();
+        let mut groups = Vec::new();
         for seat in seats.into_iter().skip(known) {
             let Some(group) = seat.group() else { continue };
-            let keepers = group.absent_keepers();
-            if !keepers.is_empty() {
-                self.gather_from(&keepers, &group, cell, &seat);
+            let absent = group.absent_keepers();
+            if !absent.is_empty() {
+                keepers.extend(absent.into_iter().map(|keeper| (keeper.cell.id, keeper.cell)));
+                groups.push((seat, group));
             }
+        }
+        keepers.remove(&cell.id);
+        if !keepers.is_empty() {
+            self.gather_from(keepers.into_values(), &groups, cell);
         }
         self.settle_strays(now, wakes);
     }
 
-    fn gather_from(&self, keepers: &[Entry], group: &SharedGroup, cell: &SessionCell, seat: &Seat) {
-        let (mut capacity, holes) = {
-            let mut state = cell.lock();
-            let holes = state.session.holes(seat.id, &self.policy.load());
-            match (&state.link, holes) {
-                (Some(_), Some(holes)) => (state.session.capacity(&self.bounds), holes),
-                (_, _) => return,
-            }
-        };
+    /// One walk through what each keeper has, whatever number of groups they are in together.
+    fn gather_from(
+        &self,
+        keepers: impl Iterator<Item = Arc<SessionCell>>,
+        groups: &[(Seat, Arc<SharedGroup>)],
+        cell: &SessionCell,
+    ) {
+        let Some((mut capacity, takes)) = self.appetite(cell, groups) else { return };
         let mut gathered = Vec::new();
-        for keeper in keepers.iter().filter(|keeper| keeper.cell.id != cell.id) {
-            let mut state = keeper.cell.lock();
+        for keeper in keepers {
+            let mut state = keeper.lock();
             if state.link.is_some() {
                 continue;
             }
-            let readable = |message: &Message| !holes.contain(message.topic.as_name());
-            let taken = state.session.hand_over_unsent(&seat.filter, capacity, readable);
-            if !state.session.holds_unsent(&seat.filter) {
-                group.forget_keeper(keeper.cell.id);
-            }
+            let taken = state.session.hand_over_unsent(capacity, &takes);
+            let left = state.session.unsent_shares();
+            let emptied = groups.iter().filter(|(seat, _)| !left.contains(seat.filter.as_str()));
+            emptied.for_each(|(_, group)| group.forget_keeper(keeper.id));
             capacity = capacity.saturating_sub(taken.len());
             gathered.extend(taken);
         }
         if !gathered.is_empty() {
             // What it keeps itself may be the newer.
-            gathered.extend(cell.lock().session.hand_over_unsent(&seat.filter, usize::MAX, |_| true));
+            let own = {
+                let filters: HashSet<_> = gathered.iter().map(|handover| handover.share.filter.as_str()).collect();
+                cell.lock().session.hand_over_unsent(usize::MAX, |filter, _| filters.contains(filter.as_str()))
+            };
+            gathered.extend(own);
             gathered.sort_by_key(|handover| handover.share.number);
             self.strays.add(gathered);
         }
+    }
+
+    /// How many messages a connected member has room for, and which: not those in its holes, nor those that are larger
+    /// than it takes.
+    fn appetite<'g>(
+        &self,
+        cell: &SessionCell,
+        groups: &'g [(Seat, Arc<SharedGroup>)],
+    ) -> Option<(usize, impl Fn(&TopicFilter, &Message) -> bool + 'g)> {
+        let policy = self.policy.load();
+        let mut state = cell.lock();
+        let session = &mut state.session;
+        let largest = session.terms()?.maximum_packet_size as usize;
+        let capacity = session.capacity(&self.bounds);
+        let holes: HashMap<&str, Holes> = groups
+            .iter()
+            .filter_map(|(seat, _)| Some((seat.filter.as_str(), session.holes(seat.id, &policy)?)))
+            .collect();
+        let takes = move |filter: &TopicFilter, message: &Message| {
+            message.payload.len() <= largest
+                && holes.get(filter.as_str()).is_some_and(|holes| !holes.contain(message.topic.as_name()))
+        };
+        Some((capacity, takes))
     }
 
     /// The session is about to end: what another member may get leaves it.

@@ -10,7 +10,7 @@ use super::{InFlight, Outgoing, Stage, Waiting};
 use crate::policy::Epoch;
 use crate::protocol::{QoS, TopicFilter};
 use crate::session::{Bounds, Message};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 /// How a message came to a member of a shared subscription.
@@ -33,10 +33,6 @@ pub struct Handover {
 }
 
 impl Waiting {
-    fn is_of(&self, filter: &TopicFilter) -> bool {
-        self.share.as_ref().is_some_and(|share| share.filter.as_str() == filter.as_str())
-    }
-
     fn number(&self) -> Option<u64> {
         self.share.as_ref().map(|share| share.number)
     }
@@ -84,17 +80,17 @@ impl Outgoing {
         std::mem::take(&mut self.strayed)
     }
 
-    /// Takes out what was not sent yet and came through `filter`, oldest first, at most `limit` messages that `wanted`
-    /// chooses; what is withheld as well.
+    /// Takes out what was not sent yet and came through shared subscriptions, oldest first, at most `limit` messages
+    /// that `wanted` chooses; what is withheld as well.
     pub(in crate::session) fn take_unsent(
         &mut self,
-        filter: &TopicFilter,
         limit: usize,
-        wanted: impl Fn(&Message) -> bool,
+        wanted: impl Fn(&TopicFilter, &Message) -> bool,
     ) -> Vec<Handover> {
         let mut taken = Vec::new();
         let mut stays = |waiting: &Waiting| {
-            let goes = taken.len() < limit && waiting.is_of(filter) && wanted(&waiting.message);
+            let share = waiting.share.as_ref().filter(|_| taken.len() < limit);
+            let goes = share.is_some_and(|share| wanted(&share.filter, &waiting.message));
             taken.extend(waiting.handover().filter(|_| goes));
             !goes
         };
@@ -106,9 +102,10 @@ impl Outgoing {
         taken
     }
 
-    /// Whether anything that was not sent yet came through `filter`.
-    pub(in crate::session) fn has_unsent(&self, filter: &TopicFilter) -> bool {
-        self.queue.iter().chain(&self.withheld).any(|waiting| waiting.is_of(filter))
+    /// The shared subscriptions of what was not sent yet.
+    pub(in crate::session) fn unsent_shares(&self) -> HashSet<&str, ahash::RandomState> {
+        let shares = self.queue.iter().chain(&self.withheld).filter_map(|waiting| waiting.share.as_ref());
+        shares.map(|share| share.filter.as_str()).collect()
     }
 
     /// The session ends: everything that another member may get, oldest first.

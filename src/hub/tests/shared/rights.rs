@@ -141,7 +141,8 @@ fn a_flood_of_pings_does_not_move_messages_to_and_fro() {
     trusted(&world).break_off();
     let mut publisher = publisher(&world);
     for id in 1..=1_000 {
-        publisher.publish("t/a", QoS::AtLeastOnce, id, "longer than the other member takes");
+        // Too large for the other member, but only as a packet.
+        publisher.publish("t/a", QoS::AtLeastOnce, id, "twenty-eight bytes of a text");
     }
     let began = std::time::Instant::now();
     let mut small = world.connect(&dial("1").with(Property::MaximumPacketSize(30)));
@@ -154,6 +155,35 @@ fn a_flood_of_pings_does_not_move_messages_to_and_fro() {
     }
     assert!(began.elapsed() < 20 * once, "{:?} for 200 rounds, the first took {once:?}", began.elapsed());
     assert_eq!(world.hub.queued_messages(), 1_000);
+}
+
+/// One device may be a member of as many groups as it has subscriptions, and one publication reaches them all.
+#[test]
+fn what_an_absent_member_holds_is_walked_through_once_for_all_groups() {
+    let world = World::new();
+    let mut absent = trusted(&world);
+    let mut small = world.connect(&dial("1").with(Property::MaximumPacketSize(30)));
+    for number in 0..500 {
+        let group = format!("$share/g{number}/t/#");
+        absent.subscribe(&group, QoS::AtLeastOnce);
+        small.subscribe(&group, QoS::AtLeastOnce);
+    }
+    small.break_off();
+    absent.break_off();
+    let mut publisher = publisher(&world);
+    let began = std::time::Instant::now();
+    for id in 1..=6 {
+        publisher.publish("t/a", QoS::AtLeastOnce, id, "longer than the other member takes");
+    }
+    let publishing = began.elapsed();
+    let held = world.hub.queued_messages();
+    assert_eq!(held, 6 * 501);
+    let began = std::time::Instant::now();
+    let (small, seen) = world.connect_and_see(&dial("1").with(Property::MaximumPacketSize(30)));
+    let coming = began.elapsed();
+    assert!(coming < 2 * publishing, "connecting took {coming:?}, publishing all that waits {publishing:?}");
+    assert_eq!((seen, world.hub.queued_messages()), (Vec::new(), held));
+    small.break_off();
 }
 
 #[test]
