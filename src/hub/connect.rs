@@ -91,7 +91,7 @@ impl Hub {
             break cell;
         };
         self.settle_strays(now, wakes);
-        self.gather(&cell, now, wakes);
+        self.gather(&cell, 0, now, wakes);
         self.serve(&cell, connection, now, wakes);
         for will in wills {
             self.fire(&will, now, wakes);
