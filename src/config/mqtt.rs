@@ -16,7 +16,8 @@ pub struct MqttSettings {
     /// Bytes of the largest packet (CONNACK property; 3.x: closed).
     #[serde(with = "units::bytes")]
     pub maximum_packet_size: u32,
-    /// Overrides every client's keep alive when set, seconds (CONNACK property; 3.x clients keep their own).
+    /// The longest keep alive of a client when set, seconds: takes the place of a longer one and of none (CONNACK
+    /// property; 3.x clients keep their own).
     #[serde(with = "units::optional_seconds", skip_serializing_if = "Option::is_none")]
     pub server_keep_alive: Option<u16>,
     /// Longest session expiry granted; also how long sessions of 3.x clients with clean session 0 are kept.

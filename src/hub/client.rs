@@ -178,7 +178,7 @@ impl Client {
 
     /// Acknowledges with an error, and says why where the client wants to know.
     fn refuse(&self, qos: QoS, packet_id: PacketId, reason: ReasonCode, text: &str, wakes: &mut Wakes) {
-        let properties = words::reason_string(text, &self.terms);
+        let properties = words::reason_string(reason, text, &self.terms);
         self.answer_publish(qos, Ack { packet_id, reason, properties: properties.as_properties() }, wakes);
     }
 
@@ -217,7 +217,7 @@ impl Client {
         let known_seats = if is_policy_new { 0 } else { state.seats.as_ref().map_or(0, |seats| seats.len()) };
         let reasons = self.hub.subscribe(&self.cell, &mut state, subscribe);
         let properties = match words::refused_filters(subscribe, &reasons) {
-            Some(text) => words::reason_string(&text, &self.terms),
+            Some((reason, text)) => words::reason_string(reason, &text, &self.terms),
             None => PropertiesBuf::new(),
         };
         let answer = SubAck { packet_id: subscribe.packet_id, properties: properties.as_properties(), reasons };
@@ -271,7 +271,7 @@ impl Client {
 
     /// Ends the connection for a fault of the client, which is told which where it wants to know.
     pub fn close(&self, reason: ReasonCode, fault: &str, wakes: &mut Wakes) {
-        let properties = words::reason_string(fault, &self.terms);
+        let properties = words::reason_string(reason, fault, &self.terms);
         let goodbye = words::goodbye(Disconnect { reason, properties: properties.as_properties() }, &self.terms);
         self.outbound.close_with(goodbye.as_ref(), self.terms.version, reason, wakes);
     }

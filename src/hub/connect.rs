@@ -194,11 +194,15 @@ impl Hub {
 
     /// One and a half times the keep alive in force.
     fn silence(&self, accepted: &Accepted) -> Option<Duration> {
-        let seconds = match (self.mqtt.server_keep_alive, accepted.terms.version) {
-            (Some(seconds), Version::V5) => seconds,
-            _ => accepted.keep_alive,
-        };
+        let seconds = self.server_keep_alive(accepted).unwrap_or(accepted.keep_alive);
         (seconds > 0).then(|| Duration::from_millis(u64::from(seconds) * 1500))
+    }
+
+    /// The keep alive that takes the place of the client's, where that is none or longer than it may be. 3.x has no
+    /// way to tell a client of it `[MQTT-3.2.2-21]`.
+    fn server_keep_alive(&self, accepted: &Accepted) -> Option<u16> {
+        let longest = self.mqtt.server_keep_alive.filter(|_| accepted.terms.version == Version::V5)?;
+        (accepted.keep_alive == 0 || accepted.keep_alive > longest).then_some(longest)
     }
 
     /// What a 5.0 client must know of the server (section 3.2.2.3).
@@ -215,7 +219,7 @@ impl Hub {
         if accepted.assigned {
             properties.push(Property::AssignedClientIdentifier(&accepted.principal.client_id));
         }
-        if let Some(seconds) = self.mqtt.server_keep_alive {
+        if let Some(seconds) = self.server_keep_alive(accepted) {
             properties.push(Property::ServerKeepAlive(seconds));
         }
     }
@@ -356,7 +360,7 @@ impl ConnectRefused {
     /// Answers `connect` with this and ends its connection.
     pub fn answer(&self, connect: &Connect<'_>, outbound: &Arc<Outbound>, wakes: &mut Wakes) {
         let terms = terms(connect, 0);
-        let properties = words::reason_string(&self.told, &terms);
+        let properties = words::reason_string(self.reason, &self.told, &terms);
         let answer = words::refusal(self.reason, properties.as_properties(), &terms);
         outbound.close_with(answer.as_ref(), connect.version, self.reason, wakes);
     }
@@ -370,7 +374,8 @@ fn terms(connect: &Connect<'_>, outgoing_topic_aliases: u16) -> Terms {
         maximum_packet_size: properties.maximum_packet_size().unwrap_or(u32::MAX),
         topic_aliases: properties.topic_alias_maximum().unwrap_or(0).min(outgoing_topic_aliases),
         problem_information: match (connect.version, properties.request_problem_information()) {
-            (Version::V5, None | Some(true)) => ProblemInformation::Wanted,
+            (Version::V5, Some(true)) => ProblemInformation::Wanted,
+            (Version::V5, None) => ProblemInformation::Allowed,
             (Version::V5, Some(false)) | (Version::V3_1 | Version::V3_1_1, _) => ProblemInformation::Unwanted,
         },
     }

@@ -73,6 +73,15 @@ fn the_server_s_keep_alive_counts_where_it_gives_one() {
     client.expect_fault(0x8D);
 }
 
+#[test]
+fn a_keep_alive_shorter_than_the_server_s_stays() {
+    let scene = Scene::with_settings(Version::V5, "[mqtt]\nserver_keep_alive = \"60 s\"\n");
+    let mut client = scene.begin(&Connect { keep_alive: 1, ..Connect::clean("c") }.encode(scene.version));
+    let answer = properties(&client.expect(CONNACK));
+    assert_eq!(values(&answer, property::SERVER_KEEP_ALIVE).len(), 0);
+    client.expect_fault(0x8D);
+}
+
 /// 5.0 `[MQTT-3.2.2-22]` `[MQTT-3.1.2-22]` `[MQTT-3.1.2-20]`
 /// 3.1.1 `[MQTT-3.1.2-24]` `[MQTT-3.1.2-23]`
 #[test]

@@ -149,12 +149,13 @@ fn what_is_too_large_for_a_reader_counts_as_delivered() {
 }
 
 #[test]
-fn a_server_keep_alive_overrides_that_of_5_0_clients() {
+fn a_server_keep_alive_bounds_that_of_5_0_clients() {
     let settings = MqttSettings { server_keep_alive: Some(10), ..MqttSettings::default() };
     for (asked, version, closes) in [
         (0, Version::V5, Some(15_000)),
         (100, Version::V5, Some(15_000)),
-        (2, Version::V5, Some(15_000)),
+        (10, Version::V5, Some(15_000)),
+        (2, Version::V5, Some(3_000)),
         (100, Version::V3_1_1, Some(150_000)),
         (0, Version::V3_1_1, None),
     ] {
@@ -169,15 +170,22 @@ fn a_server_keep_alive_overrides_that_of_5_0_clients() {
 }
 
 #[test]
-fn a_server_keep_alive_is_announced() {
-    for server_keep_alive in [None, Some(10)] {
+fn a_server_keep_alive_is_announced_where_it_counts() {
+    for (server_keep_alive, asked, expected) in [
+        (None, 60, None),
+        (Some(10), 60, Some(10)),
+        (Some(10), 11, Some(10)),
+        (Some(10), 10, None),
+        (Some(10), 9, None),
+        (Some(10), 0, Some(10)),
+    ] {
         let settings = MqttSettings { server_keep_alive, ..MqttSettings::default() };
         let world = World::with(settings, Limits::default());
         let mut announced = None;
-        world.try_connect(&Dial { keep_alive: 60, ..Dial::v5("a") }).unwrap().each(|packet| {
+        world.try_connect(&Dial { keep_alive: asked, ..Dial::v5("a") }).unwrap().each(|packet| {
             let Packet::ConnAck(answer) = packet else { panic!("{packet:?}") };
             announced = answer.properties.server_keep_alive();
         });
-        assert_eq!(announced, server_keep_alive);
+        assert_eq!(announced, expected, "{server_keep_alive:?}, {asked} s");
     }
 }
