@@ -53,11 +53,12 @@ fn a_shared_group_loses_and_doubles_nothing_while_members_and_rights_come_and_go
         let (done, is_done) = mpsc::channel();
         // Not joined, so that a deadlock is a failure and not a silence.
         std::thread::spawn(move || done.send(share(seed, seed % 2 == 0)));
-        is_done.recv_timeout(PATIENCE).expect("the threads finish");
+        println!("{}", is_done.recv_timeout(PATIENCE).expect("the threads finish"));
     }
 }
 
-fn share(seed: u64, is_always_there: bool) {
+/// Says what came of it.
+fn share(seed: u64, is_always_there: bool) -> String {
     let world = World::new();
     let lost_before = METRICS.shared_messages_lost.value();
     let mut anchor = world.name("steady", "anchor".into());
@@ -98,19 +99,19 @@ fn share(seed: u64, is_always_there: bool) {
     let seen = world.seen.lock();
     let lost = METRICS.shared_messages_lost.value() - lost_before;
     let missing: Vec<_> = seen.acknowledged.difference(&seen.arrived).collect();
-    println!(
+    assert!(seen.exactly_once.len() as u64 > PUBLICATIONS / 10, "hardly anything happened");
+    assert!(missing.len() as u64 <= if is_always_there { 0 } else { lost }, "{lost} lost, missing: {missing:?}");
+    let doubled: Vec<_> = seen.exactly_once.iter().filter(|(_, sessions)| sessions.len() > 1).collect();
+    assert!(doubled.is_empty(), "QoS 2 at two members: {doubled:?}");
+    assert!(seen.repeated.is_empty(), "QoS 2 twice without DUP: {:?}", seen.repeated);
+    format!(
         "seed {seed}: {} of {} acknowledged, {} arrived, {} with QoS 2; {lost} lost, {} missing",
         seen.acknowledged.len(),
         PUBLISHERS * PUBLICATIONS / 2,
         seen.arrived.len(),
         seen.exactly_once.len(),
         missing.len()
-    );
-    assert!(seen.exactly_once.len() as u64 > PUBLICATIONS / 10, "hardly anything happened");
-    assert!(missing.len() as u64 <= if is_always_there { 0 } else { lost }, "{lost} lost, missing: {missing:?}");
-    let doubled: Vec<_> = seen.exactly_once.iter().filter(|(_, sessions)| sessions.len() > 1).collect();
-    assert!(doubled.is_empty(), "QoS 2 at two members: {doubled:?}");
-    assert!(seen.repeated.is_empty(), "QoS 2 twice without DUP: {:?}", seen.repeated);
+    )
 }
 
 fn spawn<T: Send + 'static>(world: &Arc<World>, work: impl FnOnce(&Arc<World>) -> T + Send + 'static) -> JoinHandle<T> {
@@ -119,7 +120,7 @@ fn spawn<T: Send + 'static>(world: &Arc<World>, work: impl FnOnce(&Arc<World>) -
 }
 
 fn join<T>(thread: JoinHandle<T>) -> T {
-    thread.join().expect("no thread panics")
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// QoS 1 and 2 in turn.
