@@ -9,7 +9,7 @@ use super::outbound::Outbound;
 use super::route::RouteMemory;
 use super::sessions::{ConnectionId, Locked, SessionCell};
 use super::{Hub, Wakes, words};
-use crate::policy::{DecisionMemory, Denied, Principal};
+use crate::policy::{DecisionMemory, Denied, Epoch, Principal};
 use crate::protocol::topic::TopicNameBuf;
 use crate::protocol::{
     Ack, Disconnect, Packet, PacketId, Properties, PropertiesBuf, QoS, ReasonCode, SubAck, Subscribe, UnsubAck,
@@ -37,6 +37,8 @@ pub struct Client {
     routes: RouteMemory,
     /// Topic aliases of the client, by number less one.
     aliases: Vec<Option<TopicNameBuf>>,
+    /// The policy when it last looked for what lies with absent members of its shared groups.
+    gathered: Epoch,
     goodbye: Goodbye,
 }
 
@@ -83,6 +85,7 @@ impl Client {
             decisions: DecisionMemory::default(),
             routes: RouteMemory::default(),
             aliases: Vec::new(),
+            gathered: Epoch::NEVER,
             goodbye: Goodbye::Silent,
         }
     }
@@ -124,7 +127,9 @@ impl Client {
                 self.answer(&Packet::PingResp, wakes);
                 // A right may have come back since, and with it messages that were withheld.
                 self.pull(now, wakes);
-                self.hub.gather(&self.cell, now, wakes);
+                if self.is_policy_new() {
+                    self.hub.gather(&self.cell, 0, now, wakes);
+                }
                 Ok(())
             }
             Packet::Disconnect(disconnect) => Err(self.disconnected(&disconnect)),
@@ -173,7 +178,7 @@ impl Client {
 
     /// Acknowledges with an error, and says why where the client wants to know.
     fn refuse(&self, qos: QoS, packet_id: PacketId, reason: ReasonCode, text: &str, wakes: &mut Wakes) {
-        let properties = words::reason_string(text, &self.terms);
+        let properties = words::reason_string(reason, text, &self.terms);
         self.answer_publish(qos, Ack { packet_id, reason, properties: properties.as_properties() }, wakes);
     }
 
@@ -206,19 +211,28 @@ impl Client {
         Ok(())
     }
 
-    fn subscribe(&self, subscribe: &Subscribe<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+    fn subscribe(&mut self, subscribe: &Subscribe<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        let is_policy_new = self.is_policy_new();
         let mut state = self.own_state()?;
+        let known_seats = if is_policy_new { 0 } else { state.seats.as_ref().map_or(0, |seats| seats.len()) };
         let reasons = self.hub.subscribe(&self.cell, &mut state, subscribe);
         let properties = match words::refused_filters(subscribe, &reasons) {
-            Some(text) => words::reason_string(&text, &self.terms),
+            Some((reason, text)) => words::reason_string(reason, &text, &self.terms),
             None => PropertiesBuf::new(),
         };
         let answer = SubAck { packet_id: subscribe.packet_id, properties: properties.as_properties(), reasons };
         self.must_answer(&Packet::SubAck(answer), wakes)?;
         self.hub.pump(&mut state, now, wakes);
         drop(state);
-        self.hub.gather(&self.cell, now, wakes);
+        self.hub.gather(&self.cell, known_seats, now, wakes);
         Ok(())
+    }
+
+    /// Whether the policy has changed since this was last asked. What is dear is done once for each policy, not for
+    /// each packet: a PINGREQ has two bytes, and absent members may hold ten thousand messages.
+    fn is_policy_new(&mut self) -> bool {
+        let epoch = self.hub.policy.load().epoch();
+        std::mem::replace(&mut self.gathered, epoch) != epoch
     }
 
     fn unsubscribe(&self, unsubscribe: &Unsubscribe<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
@@ -270,7 +284,7 @@ impl Client {
 
     /// Ends the connection for a fault of the client, which is told which where it wants to know.
     pub fn close(&self, reason: ReasonCode, fault: &str, wakes: &mut Wakes) {
-        let properties = words::reason_string(fault, &self.terms);
+        let properties = words::reason_string(reason, fault, &self.terms);
         let goodbye = words::goodbye(Disconnect { reason, properties: properties.as_properties() }, &self.terms);
         self.outbound.close_with(goodbye.as_ref(), self.terms.version, reason, wakes);
     }

@@ -91,7 +91,7 @@ impl Hub {
             break cell;
         };
         self.settle_strays(now, wakes);
-        self.gather(&cell, now, wakes);
+        self.gather(&cell, 0, now, wakes);
         self.serve(&cell, connection, now, wakes);
         for will in wills {
             self.fire(&will, now, wakes);
@@ -360,7 +360,7 @@ impl ConnectRefused {
     /// Answers `connect` with this and ends its connection.
     pub fn answer(&self, connect: &Connect<'_>, outbound: &Arc<Outbound>, wakes: &mut Wakes) {
         let terms = terms(connect, 0);
-        let properties = words::reason_string(&self.told, &terms);
+        let properties = words::reason_string(self.reason, &self.told, &terms);
         let answer = words::refusal(self.reason, properties.as_properties(), &terms);
         outbound.close_with(answer.as_ref(), connect.version, self.reason, wakes);
     }
@@ -374,7 +374,8 @@ fn terms(connect: &Connect<'_>, outgoing_topic_aliases: u16) -> Terms {
         maximum_packet_size: properties.maximum_packet_size().unwrap_or(u32::MAX),
         topic_aliases: properties.topic_alias_maximum().unwrap_or(0).min(outgoing_topic_aliases),
         problem_information: match (connect.version, properties.request_problem_information()) {
-            (Version::V5, None | Some(true)) => ProblemInformation::Wanted,
+            (Version::V5, Some(true)) => ProblemInformation::Wanted,
+            (Version::V5, None) => ProblemInformation::Allowed,
             (Version::V5, Some(false)) | (Version::V3_1 | Version::V3_1_1, _) => ProblemInformation::Unwanted,
         },
     }

@@ -147,7 +147,7 @@ impl Hub {
         let caught_up = was_behind && state.session.queued() == 0;
         drop(state);
         match caught_up {
-            true => self.gather(cell, now, wakes),
+            true => self.gather(cell, 0, now, wakes),
             false => self.settle_strays(now, wakes),
         }
     }

@@ -18,10 +18,17 @@ pub(super) const PAYLOAD_FORMAT: &str = "the payload is not UTF-8, as its payloa
 /// For 0x97 on a publication.
 pub(super) const FULL: &str = "a queue or the store of retained messages is full; send it again later";
 
-/// `text` as the properties of an answer, where the client wants it.
-pub(super) fn reason_string(text: &str, terms: &Terms) -> PropertiesBuf {
+/// `text` as the properties of an answer with `reason`. Refusals that depend on how this broker was set up are told to
+/// every client that may be told; what the standard itself forbids, only to one that asked: its code says it all.
+pub(super) fn reason_string(reason: ReasonCode, text: &str, terms: &Terms) -> PropertiesBuf {
     let mut properties = PropertiesBuf::new();
-    if terms.problem_information == ProblemInformation::Wanted {
+    let is_of_this_broker = matches!(reason, ReasonCode::NotAuthorized | ReasonCode::QuotaExceeded);
+    let is_told = match terms.problem_information {
+        ProblemInformation::Wanted => true,
+        ProblemInformation::Allowed => is_of_this_broker,
+        ProblemInformation::Unwanted => false,
+    };
+    if is_told {
         let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         properties.push(Property::ReasonString(text.get(..end).unwrap_or_default()));
     }
@@ -40,7 +47,7 @@ pub(super) fn denied_will(topic: TopicName<'_>) -> String {
 }
 
 /// For the refusals of a SUBACK: the first, and how many more there are. `None` without any.
-pub(super) fn refused_filters(subscribe: &Subscribe<'_>, reasons: &[ReasonCode]) -> Option<String> {
+pub(super) fn refused_filters(subscribe: &Subscribe<'_>, reasons: &[ReasonCode]) -> Option<(ReasonCode, String)> {
     let mut refused = subscribe.requests.iter().zip(reasons).filter(|(_, reason)| reason.is_error());
     let (request, reason) = refused.next()?;
     let filter = request.filter.as_str();
@@ -50,10 +57,11 @@ pub(super) fn refused_filters(subscribe: &Subscribe<'_>, reasons: &[ReasonCode])
         ReasonCode::QuotaExceeded => format!("the session has as many subscriptions as it may: {filter}"),
         other => format!("{}: {filter}", other.name()),
     };
-    Some(match refused.count() {
+    let text = match refused.count() {
         0 => first,
         more => format!("{} refusals, the first: {first}", more + 1),
-    })
+    };
+    Some((*reason, text))
 }
 
 /// Appends an answer as large as the client takes it: whole or without its properties `[MQTT-3.1.2-24]`.

@@ -256,20 +256,24 @@ impl Outgoing {
         }
     }
 
-    /// Brings back, to the front and in their order, what was withheld under an earlier policy; says whether there
-    /// was any.
+    /// Brings back, to the front and in their order, what was withheld under another policy; says whether there was
+    /// any. All of it is judged again: the policy of `epoch` may be the earlier one, which somebody still goes by, and
+    /// nothing may pass because it was withheld under the later.
     pub(super) fn reconsider(&mut self, epoch: Epoch) -> bool {
         let withheld = self.withheld.back().is_some_and(|waiting| waiting.epoch != epoch);
         if withheld {
             self.queued_bytes += std::mem::take(&mut self.withheld_bytes);
             for waiting in self.withheld.drain(..).rev() {
-                self.queue.push_front(waiting);
+                self.queue.push_front(Waiting { epoch: Epoch::NEVER, ..waiting });
             }
         }
         let held = self.held.last().is_some_and(|entry| entry.epoch() != Some(epoch));
         if held {
             self.held_bytes = 0;
-            for entry in self.held.drain(..) {
+            for mut entry in self.held.drain(..) {
+                if let Stage::Published(waiting) = &mut entry.stage {
+                    waiting.epoch = Epoch::NEVER;
+                }
                 self.inflight_bytes += entry.bytes();
                 self.inflight.push_back(entry);
             }

@@ -32,8 +32,10 @@ pub struct Terms {
 /// Request Problem Information (section 3.1.2.11.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemInformation {
-    /// Reason strings may be sent, and this is what a 5.0 client gets that does not say.
+    /// The client asked for reason strings.
     Wanted,
+    /// A 5.0 client that does not say: reason strings may be sent.
+    Allowed,
     /// Reason codes alone `[MQTT-3.1.2-29]`. Before 5.0 there is nothing else.
     Unwanted,
 }

@@ -21,6 +21,7 @@ fn named(reader: &mut RawClient) -> (String, Option<u16>) {
     (delivery.topic, alias)
 }
 
+/// 5.0 `[MQTT-3.1.2-26]` `[MQTT-3.3.2-10]` `[MQTT-3.3.2-8]`
 #[test]
 fn a_client_that_takes_aliases_gets_none_beyond_its_maximum_and_can_resolve_each() {
     let scene = Scene::of(Version::V5);
@@ -50,6 +51,7 @@ fn a_client_that_takes_aliases_gets_none_beyond_its_maximum_and_can_resolve_each
     assert!(by_alias > 30, "{by_alias} of 60 went by alias alone");
 }
 
+/// 5.0 `[MQTT-3.3.2-7]`
 #[test]
 fn aliases_of_the_server_end_with_the_connection() {
     let scene = Scene::of(Version::V5);
@@ -72,6 +74,7 @@ fn aliases_of_the_server_end_with_the_connection() {
     assert_eq!([named(&mut reader), named(&mut reader)], [(topic.clone(), None), (topic, None)]);
 }
 
+/// 5.0 `[MQTT-3.3.2-7]`
 #[test]
 fn a_large_message_goes_by_alias_too() {
     let scene = Scene::of(Version::V5);

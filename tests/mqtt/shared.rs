@@ -54,13 +54,12 @@ fn each_member_gets_messages_at_the_qos_granted_to_it() {
     for scene in Scene::both() {
         let mut members = [0, 1, 2].map(|qos| (member(&scene, ["zero", "one", "two"][qos], qos as u8), qos as u8));
         let mut writer = scene.enter("writer");
-        for _ in 0..12 {
+        // As many as there are members: none has more in flight than another, so each has its turn.
+        for _ in &members {
             publish(&mut writer, &scene, b"x", 2);
         }
         for (member, qos) in &mut members {
-            for _ in 0..4 {
-                assert_eq!(member.receive_message().qos, *qos);
-            }
+            assert_eq!(member.receive_message().qos, *qos);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::outcome::{Outcome, PROTOCOL, connack};
 use super::properties::Carrier;
 use super::script::{Begin, Version};
-use super::wire::{Words, binary, text, words};
+use super::wire::{Words, binary, hex, join, length, packet, text, variable, words};
 
 /// What a field holds, which decides its faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ fn full_connect(version: Version) -> Shape {
     // MQTT 3.1 lets credentials be left out whatever the flags say.
     let credentials = |name, kind, words| Field { name, kind, words, optional: version == Version::V3_1 };
     fields.push(field("will topic", Kind::Name(Role::WillTopic), text("{topic}/will")));
-    fields.push(field("will payload", Kind::Bytes, binary(&[0, 0xFF])));
+    fields.push(field("will payload", Kind::Bytes, binary("é".as_bytes())));
     fields.push(credentials("user name", Kind::Name(Role::UserName), text("user")));
     fields.push(credentials("password", Kind::Password, binary(&[0, 0xFF])));
     Shape { name: "CONNECT with all", fields, ..plain_connect(version) }
@@ -213,6 +213,18 @@ pub(crate) fn granted(version: Version, code: u8) -> Outcome {
         Version::V5 => format!("90 04 04D2 00 {code:02X}"),
         Version::V3_1 | Version::V3_1_1 => format!("90 03 04D2 {code:02X}"),
     }))
+}
+
+/// SUBACK for `filter`, which the client has no right to; a 5.0 client is told in words (docs/decisions/0008).
+pub(crate) fn denied(version: Version, filter: &str) -> Outcome {
+    if !version.is_v5() {
+        return granted(version, 0x80);
+    }
+    const WORDS: usize = "no right to subscribe to ".len();
+    let named = vec![format!("'{filter}")];
+    let told = join(&[&words(&format!("1F {:04X} ?{WORDS}", WORDS + length(&named))), &named]);
+    let properties = join(&[&[hex(&variable(length(&told)))], &told]);
+    Outcome::Answer(packet(0x90, &join(&[&words("04D2"), &properties, &words("87")])))
 }
 
 pub(crate) fn unsubscribe(version: Version) -> Shape {

@@ -2,7 +2,7 @@
 //! reason codes, and packets that only servers send.
 
 use super::outcome::{MALFORMED, Outcome, PROTOCOL, connack, script};
-use super::packets::{Kind, granted, plain_connect, protocol, published, shapes, subscribe};
+use super::packets::{Kind, denied, granted, plain_connect, protocol, published, shapes, subscribe};
 use super::script::{Begin, Script, Version};
 use super::wire::{Words, join, packet, text, words};
 
@@ -143,9 +143,8 @@ pub(crate) fn filters(version: Version) -> Vec<Script> {
         for dollar in ["$other/{topic}", "$shared/{topic}"] {
             add(
                 dollar,
-                match (shape.first, version) {
-                    (0x82, Version::V5) => granted(version, 0x87),
-                    (0x82, _) => granted(version, 0x80),
+                match shape.first {
+                    0x82 => denied(version, dollar),
                     _ => shape.outcome.clone(),
                 },
             );

@@ -85,10 +85,12 @@ impl Hub {
     ) -> Option<Delivery> {
         let qos = offer.publication.qos();
         let mut passed = Passed::default();
-        let mut last = None;
+        let mut last: Option<(Delivery, Entry)> = None;
         for &effort in Effort::all(qos) {
-            // Who may not have it now may not have it with more effort.
+            // Who may not have it now may not have it with more effort. What less effort came to is no answer: when
+            // that member leaves meanwhile, no queue was full.
             passed.retain(|_, delivery| matches!(delivery, Delivery::Withheld(_)));
+            last = last.filter(|(delivery, _)| matches!(delivery, Delivery::Withheld(_)));
             let suits = |standing| effort.suits(qos, standing);
             while let Some(member) = group.choose(|session| passed.contains_key(&session), suits) {
                 let delivery = self.offer_to_member(offer, &member, share, effort, wakes);
@@ -106,7 +108,7 @@ impl Hub {
             }
         }
         // What nobody took counts once, with a member that was asked last.
-        last.map(|(delivery, member): (_, Entry)| {
+        last.map(|(delivery, member)| {
             member.cell.lock().note(delivery);
             delivery
         })

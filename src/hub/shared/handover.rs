@@ -107,8 +107,9 @@ impl Hub {
             if strays.is_empty() {
                 return;
             }
-            let policy = self.policy.load();
             for stray in strays {
+                // Each by the present policy: there may be thousands.
+                let policy = self.policy.load();
                 self.settle(&stray, &policy, now, wakes);
             }
         }
@@ -154,8 +155,17 @@ impl Hub {
         }
     }
 
-    /// Leaves a message that nobody may read with some member, until the policy changes.
+    /// Leaves a message that nobody may read with some member, until the policy changes. If it has changed meanwhile,
+    /// the next tick judges again.
     fn park(&self, stray: &Handover, group: &Arc<SharedGroup>, policy: &Policy) -> bool {
+        let parked = self.park_somewhere(stray, group, policy);
+        if self.policy.load().epoch() != policy.epoch() {
+            self.strays.judged.store(policy.epoch().0, Ordering::Release);
+        }
+        parked
+    }
+
+    fn park_somewhere(&self, stray: &Handover, group: &Arc<SharedGroup>, policy: &Policy) -> bool {
         group.members().iter().any(|member| {
             let mut state = member.cell.lock();
             let parked = !state.ended && state.session.park(stray, member.id, policy, &self.bounds);
@@ -199,9 +209,10 @@ impl Hub {
     }
 
     /// A member can take messages: those come that lie unsent with members that are away, as many as it has room for.
-    pub(in crate::hub) fn gather(&self, cell: &SessionCell, now: Moment, wakes: &mut Wakes) {
+    /// Its first `known` memberships are left out.
+    pub(in crate::hub) fn gather(&self, cell: &SessionCell, known: usize, now: Moment, wakes: &mut Wakes) {
         let seats = seats(&cell.lock());
-        for seat in seats {
+        for seat in seats.into_iter().skip(known) {
             let Some(group) = seat.group() else { continue };
             let keepers = group.absent_keepers();
             if !keepers.is_empty() {

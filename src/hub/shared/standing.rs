@@ -115,6 +115,10 @@ impl Seats {
         self.seats.retain(|seat| seat.id != id);
     }
 
+    pub(in crate::hub) fn len(&self) -> usize {
+        self.seats.len()
+    }
+
     pub(in crate::hub) fn iter(&self) -> impl Iterator<Item = &Seat> {
         self.seats.iter()
     }

@@ -11,6 +11,10 @@ fn terse() -> Dial {
     Dial::v5("a").with(Property::RequestProblemInformation(false))
 }
 
+fn talkative() -> Dial {
+    Dial::v5("a").with(Property::RequestProblemInformation(true))
+}
+
 fn subscribe(client: &mut Connection, filters: &[&str]) {
     client.handle(subscription(filters)).unwrap();
 }
@@ -66,12 +70,14 @@ fn no_reason_string_says_which_rule_denied() {
 }
 
 #[test]
-fn a_fault_is_told_in_words() {
+fn a_fault_is_told_in_words_to_a_client_that_asked() {
     let world = World::new();
-    let mut client = world.connect(&Dial::v5("a"));
-    let Err(Closed::Fault(reason, fault)) = client.handle(Packet::PingResp) else { panic!("a server's packet") };
-    client.client.close(reason, fault, &mut Wakes::default());
-    assert_eq!(client.reasons(), ["a packet that only servers send"]);
+    for (dial, expected) in [(talkative(), "a packet that only servers send"), (Dial::v5("a"), "")] {
+        let mut client = world.connect(&dial);
+        let Err(Closed::Fault(reason, fault)) = client.handle(Packet::PingResp) else { panic!("a server's packet") };
+        client.client.close(reason, fault, &mut Wakes::default());
+        assert_eq!(client.reasons(), [expected]);
+    }
 }
 
 #[test]
@@ -95,7 +101,7 @@ fn a_client_that_wants_no_problem_information_gets_none() {
 fn a_reason_string_that_makes_the_packet_too_large_is_left_out() {
     let world = World::new();
     for (maximum, whole) in [(1_000, true), (30, false)] {
-        let mut client = world.connect(&Dial::v5("a").with(Property::MaximumPacketSize(maximum)));
+        let mut client = world.connect(&talkative().with(Property::MaximumPacketSize(maximum)));
         client.publish("secret/x", QoS::AtLeastOnce, 1, "m");
         subscribe(&mut client, &["secret/#"]);
         client.each(|packet| {
@@ -133,7 +139,7 @@ fn a_refused_connect_is_told_why_but_not_of_others() {
         "this device is not admitted",
         "whether it was disabled is not its business"
     );
-    let method = Dial::v5("a").with(Property::AuthenticationMethod("SCRAM"));
+    let method = talkative().with(Property::AuthenticationMethod("SCRAM"));
     assert!(world.told(&method).contains("certificate is the authentication"));
 }
 

@@ -2,7 +2,7 @@
 
 use super::fixture::{Dial, FLEET, World};
 use crate::hub::Wakes;
-use crate::protocol::{QoS, ReasonCode};
+use crate::protocol::{Packet, Property, QoS, ReasonCode};
 
 #[test]
 fn denials_have_their_answers() {
@@ -145,4 +145,35 @@ fn what_is_held_back_after_rights_that_went_is_no_more_than_a_window() {
     assert_eq!(facts.summary.load.held, 2);
     assert_eq!(facts.summary.drops.withheld, 4, "what gave way is counted");
     reader.break_off();
+}
+
+/// A publisher that loaded the policy just before it changed offers its message just after: it must not undo what was
+/// withheld under the new policy.
+#[test]
+fn what_is_withheld_stays_so_when_somebody_still_goes_by_the_earlier_policy() {
+    for in_flight in [false, true] {
+        let mut world = World::new();
+        let mut reader = world.connect(&Dial::v5("a").with(Property::ReceiveMaximum(1)));
+        reader.subscribe("t/#", QoS::AtLeastOnce);
+        let mut writer = world.connect(&Dial::v5("b"));
+        for id in 1..=2 {
+            writer.publish("t/a", QoS::AtLeastOnce, id, &format!("m{id}"));
+        }
+        assert_eq!(reader.seen(), ["PUBLISH t/a m1 q1#1"]);
+        let earlier = world.hub.policy();
+        world.deny("{ subscribe = \"t/#\" }");
+        let later = world.hub.policy();
+        match in_flight {
+            true => {
+                reader.break_off();
+                reader = world.connect(&Dial::v5("a"));
+            }
+            false => reader.ack(Packet::PubAck, 1, ReasonCode::Success),
+        }
+        assert!(reader.seen().is_empty());
+        world.hub.set_policy(earlier);
+        writer.publish("t/a", QoS::AtLeastOnce, 3, "m3");
+        world.hub.set_policy(later);
+        assert!(reader.seen().is_empty(), "in flight: {in_flight}");
+    }
 }

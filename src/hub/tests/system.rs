@@ -39,7 +39,7 @@ fn no_wildcard_of_a_rule_or_a_subscription_reaches_it() {
     for filter in ["$SYS/#", UPTIME, "$SYS/+/+", "$share/g/$SYS/#"] {
         assert_eq!(reader.subscribe(filter, QoS::AtMostOnce), ["SUBACK [NotAuthorized]"], "{filter}");
     }
-    for filter in ["#", "+/broker/uptime", "+/#"] {
+    for filter in ["#", "+/broker/uptime", "+/#", "$share/g/#", "$share/g/+/broker/#"] {
         assert_eq!(reader.subscribe(filter, QoS::AtMostOnce), ["SUBACK [Success]"], "{filter}: nothing retained");
     }
     say(&world, "2 seconds");

@@ -124,6 +124,8 @@ impl Outgoing {
 
     /// Keeps a message that nobody may read under the policy of `epoch`; says whether there was room.
     pub(in crate::session) fn park(&mut self, mut waiting: Waiting, epoch: Epoch, bounds: &Bounds) -> bool {
+        // All that is withheld is so under one policy: by the last of it, one sees when to look again.
+        self.reconsider(epoch);
         let size = waiting.message.size();
         let bytes = self.queued_bytes.saturating_add(self.withheld_bytes).saturating_add(size);
         if self.queued() >= bounds.queued_messages || bytes > bounds.queued_bytes {

@@ -44,6 +44,7 @@ pub(crate) struct Model {
     /// Whose queues grew since the drops were last counted.
     touched: BTreeSet<usize>,
     numbers: u64,
+    readings: u64,
     pub(crate) tally: Tally,
 }
 
@@ -94,6 +95,7 @@ impl Model {
             bounds,
             touched: BTreeSet::new(),
             numbers: 0,
+            readings: 0,
             tally: Tally::default(),
         }
     }
@@ -280,14 +282,15 @@ impl Model {
         let Some(granted) = self.history.present().grant(session.device, &name, subscription.qos) else {
             return ReasonCode::NotAuthorized;
         };
+        self.readings += 1;
         let reading = Reading {
+            number: self.readings,
             filter,
             name: Rc::clone(&name),
             asked: vec![(subscription.qos, subscription.identifier)],
             since,
             ended: false,
             topics: BTreeMap::new(),
-            passed: BTreeSet::new(),
         };
         let is_new = session.subscriptions.insert(filter, subscription).is_none();
         self.subscribers[filter].insert(client);

@@ -2,7 +2,7 @@
 
 use super::groups::Groups;
 use super::message::{History, Message, Stamp};
-use super::retained::Reading;
+use super::retained::{Copies, Reading, judge_whole};
 use super::topics::Filter;
 use certmq::protocol::{QoS, Version};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -99,6 +99,8 @@ pub(crate) struct Session {
     /// QoS 1 and 2, not seen yet.
     pub(crate) waiting: VecDeque<Owed>,
     pub(crate) readings: Vec<Reading>,
+    /// What they brought.
+    copies: Copies,
     /// QoS 2 packet ids from the client that wait for PUBREL.
     pub(crate) incoming: BTreeSet<u16>,
     exchanges: BTreeMap<u16, Exchange>,
@@ -130,6 +132,7 @@ impl Session {
             connection: None,
             waiting: VecDeque::new(),
             readings: Vec::new(),
+            copies: Copies::default(),
             incoming: BTreeSet::new(),
             exchanges: BTreeMap::new(),
             last: HashMap::new(),
@@ -271,13 +274,20 @@ impl Session {
             return None;
         }
         let device = self.device;
-        // Rather what must come than what may, and rather for a present reading than for one that was replaced.
-        let choices = [(false, true), (false, false), (true, true), (true, false)];
-        let doubtful = self.readings.iter().any(|reading| reading.ended && reading.has(seen));
-        choices.into_iter().find_map(|(ended, due)| {
-            let mut readings = self.readings.iter_mut().filter(|reading| reading.ended == ended);
-            readings.find_map(|reading| reading.take(seen, due, doubtful && !ended, device, history, now))
-        })
+        let fitting = |reading: &Reading| {
+            let (due, slot, message) = reading.fits(seen, device, history, now)?;
+            // Rather for a present reading than for one that was replaced, and rather what must come than what may.
+            Some(((reading.ended, !due), slot, message))
+        };
+        let mut fitting: Vec<_> = self.readings.iter().filter_map(fitting).collect();
+        fitting.sort_by_key(|(likelihood, ..)| *likelihood);
+        let message = Rc::clone(&fitting.first()?.2);
+        if !self.copies.add(fitting.into_iter().map(|(_, slot, _)| slot).collect()) {
+            return None;
+        }
+        let identifiers = seen.identifiers.clone();
+        let since = Stamp { time: now, policy: history.number() };
+        Some(Owed { message, qos: seen.qos, retain: true, identifiers, since, kind: Kind::Retained, optional: false })
     }
 
     fn unexpected(&self, seen: &Seen) -> ! {
@@ -427,9 +437,9 @@ impl Session {
             );
             self.exchanges.insert(id, exchange);
         }
-        for reading in self.readings.drain(..) {
-            reading.judge_whole(client, device, history, now);
-        }
+        judge_whole(&self.readings, &mut self.copies, client, device, history, now);
+        self.readings.clear();
+        self.copies = Copies::default();
         calm
     }
 }

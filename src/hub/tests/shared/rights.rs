@@ -2,7 +2,7 @@
 
 use super::{GROUP, dial, member, narrow, publisher};
 use crate::hub::tests::fixture::{Connection, Dial, FLEET, World};
-use crate::protocol::{QoS, SubscribeRequest, SubscriptionOptions, TopicFilter};
+use crate::protocol::{Packet, Property, QoS, SubscribeRequest, SubscriptionOptions, TopicFilter};
 
 const SECRET: &str = "deny = [{ subscribe = \"t/secret\" }]";
 const ALL: &str = "deny = [{ subscribe = \"t/#\" }]";
@@ -134,9 +134,31 @@ fn what_nobody_may_read_any_more_is_withheld() {
     }
 }
 
+/// A ping costs two bytes; what it makes the broker do must not grow with what others hold.
+#[test]
+fn a_flood_of_pings_does_not_move_messages_to_and_fro() {
+    let world = World::new();
+    trusted(&world).break_off();
+    let mut publisher = publisher(&world);
+    for id in 1..=1_000 {
+        publisher.publish("t/a", QoS::AtLeastOnce, id, "longer than the other member takes");
+    }
+    let began = std::time::Instant::now();
+    let mut small = world.connect(&dial("1").with(Property::MaximumPacketSize(30)));
+    small.subscribe(GROUP, QoS::AtLeastOnce);
+    let once = began.elapsed();
+    let began = std::time::Instant::now();
+    for _ in 0..200 {
+        small.handle(Packet::PingReq).unwrap();
+        small.subscribe(GROUP, QoS::AtLeastOnce);
+    }
+    assert!(began.elapsed() < 20 * once, "{:?} for 200 rounds, the first took {once:?}", began.elapsed());
+    assert_eq!(world.hub.queued_messages(), 1_000);
+}
+
 #[test]
 fn no_local_is_a_protocol_error() {
-    use crate::protocol::{MAX_PACKET_BYTES, Packet, PacketId, Properties, Sender, Subscribe, Version, decode};
+    use crate::protocol::{MAX_PACKET_BYTES, PacketId, Properties, Sender, Subscribe, Version, decode};
     let options = SubscriptionOptions { no_local: true, ..SubscriptionOptions::new(QoS::AtMostOnce) };
     let encode = |filter: &str| {
         let requests = vec![SubscribeRequest { filter: TopicFilter::parse(filter).unwrap(), options }];
