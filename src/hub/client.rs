@@ -221,7 +221,7 @@ impl Client {
             None => PropertiesBuf::new(),
         };
         let answer = SubAck { packet_id: subscribe.packet_id, properties: properties.as_properties(), reasons };
-        self.answer(&Packet::SubAck(answer), wakes);
+        self.must_answer(&Packet::SubAck(answer), wakes)?;
         self.hub.pump(&mut state, now, wakes);
         drop(state);
         self.hub.gather(&self.cell, known_seats, now, wakes);
@@ -239,10 +239,10 @@ impl Client {
         let mut state = self.own_state()?;
         let reasons = self.hub.unsubscribe(&self.cell, &mut state, &unsubscribe.filters);
         let answer = UnsubAck { packet_id: unsubscribe.packet_id, properties: Properties::default(), reasons };
-        self.answer(&Packet::UnsubAck(answer), wakes);
+        let answered = self.must_answer(&Packet::UnsubAck(answer), wakes);
         drop(state);
         self.hub.settle_strays(now, wakes);
-        Ok(())
+        answered
     }
 
     fn disconnected(&mut self, disconnect: &Disconnect<'_>) -> Closed {
@@ -266,7 +266,20 @@ impl Client {
 
     /// An answer larger than the client takes is not sent `[MQTT-3.1.2-24]`.
     fn answer(&self, packet: &Packet<'_>, wakes: &mut Wakes) {
-        self.outbound.push(wakes, |outbox| words::append(packet, &self.terms, outbox));
+        self.outbound.push(wakes, |outbox| {
+            // Without its properties such an answer has six bytes at most: a client that takes less wants none.
+            let _ = words::append(packet, &self.terms, outbox);
+        });
+    }
+
+    /// An answer that grows with the request and without which the client would wait for ever `[MQTT-3.8.4-1]`,
+    /// `[MQTT-3.10.4-4]`.
+    fn must_answer(&self, packet: &Packet<'_>, wakes: &mut Wakes) -> Result<(), Closed> {
+        let mut appended = Ok(());
+        self.outbound.push(wakes, |outbox| appended = words::append(packet, &self.terms, outbox));
+        appended.map_err(|_| {
+            Closed::Fault(ReasonCode::PacketTooLarge, "the acknowledgement is larger than the client takes")
+        })
     }
 
     /// Ends the connection for a fault of the client, which is told which where it wants to know.

@@ -64,15 +64,15 @@ pub(super) fn refused_filters(subscribe: &Subscribe<'_>, reasons: &[ReasonCode])
     Some((*reason, text))
 }
 
-/// Appends an answer as large as the client takes it: whole, without its properties, or not at all
-/// `[MQTT-3.1.2-24]`.
-pub(super) fn append(packet: &Packet<'_>, terms: &Terms, outbox: &mut Outbox) {
+/// Appends an answer as large as the client takes it: whole or without its properties `[MQTT-3.1.2-24]`.
+///
+/// # Errors
+/// [`PacketTooLarge`] when the client takes not even this much; nothing was appended.
+pub(super) fn append(packet: &Packet<'_>, terms: &Terms, outbox: &mut Outbox) -> Result<(), PacketTooLarge> {
     let Terms { version, maximum_packet_size, .. } = *terms;
-    if let Err(PacketTooLarge) = outbox.append_within(packet, version, maximum_packet_size) {
-        let bare = without_properties(packet.clone());
-        // Whoever takes not even this much gets no answer.
-        let _ = outbox.append_within(&bare, version, maximum_packet_size);
-    }
+    outbox
+        .append_within(packet, version, maximum_packet_size)
+        .or_else(|_| outbox.append_within(&without_properties(packet.clone()), version, maximum_packet_size))
 }
 
 /// The last word to a client that breaks the protocol. Before 5.0 there is none.

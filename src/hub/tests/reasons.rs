@@ -4,7 +4,7 @@ use super::fixture::{Connection, Dial, World};
 use crate::hub::{Closed, Wakes};
 use crate::protocol::{
     Packet, PacketId, Properties, Property, QoS, ReasonCode, Subscribe, SubscribeRequest, SubscriptionOptions,
-    TopicFilter, Version,
+    TopicFilter, Unsubscribe, Version,
 };
 
 fn terse() -> Dial {
@@ -16,18 +16,22 @@ fn talkative() -> Dial {
 }
 
 fn subscribe(client: &mut Connection, filters: &[&str]) {
+    client.handle(subscription(filters)).unwrap();
+}
+
+fn subscription(filters: &[&str]) -> Packet<'static> {
     let options = SubscriptionOptions::new(QoS::AtMostOnce);
-    let requests = filters
-        .iter()
-        .map(|filter| SubscribeRequest { filter: TopicFilter::parse(filter).unwrap(), options })
-        .collect();
-    client
-        .handle(Packet::Subscribe(Subscribe {
-            packet_id: PacketId::FIRST,
-            properties: Properties::default(),
-            requests,
-        }))
-        .unwrap();
+    let requests = parsed(filters).into_iter().map(|filter| SubscribeRequest { filter, options }).collect();
+    Packet::Subscribe(Subscribe { packet_id: PacketId::FIRST, properties: Properties::default(), requests })
+}
+
+fn unsubscription(filters: &[&str]) -> Packet<'static> {
+    let filters = parsed(filters);
+    Packet::Unsubscribe(Unsubscribe { packet_id: PacketId::FIRST, properties: Properties::default(), filters })
+}
+
+fn parsed(filters: &[&str]) -> Vec<TopicFilter> {
+    filters.iter().map(|filter| TopicFilter::parse(filter).unwrap()).collect()
 }
 
 #[test]
@@ -137,4 +141,26 @@ fn a_refused_connect_is_told_why_but_not_of_others() {
     );
     let method = talkative().with(Property::AuthenticationMethod("SCRAM"));
     assert!(world.told(&method).contains("certificate is the authentication"));
+}
+
+#[test]
+fn an_acknowledgement_of_filters_that_cannot_be_sent_closes() {
+    let world = World::new();
+    // Without properties SUBACK and UNSUBACK have a byte a filter and five more.
+    for (filters, outcome) in [(11, None), (12, Some(ReasonCode::PacketTooLarge))] {
+        let mut client = world.connect(&Dial::v5("a").with(Property::MaximumPacketSize(16)));
+        let filters: Vec<_> = (0..filters).map(|n| format!("t/{n}")).collect();
+        let filters: Vec<_> = filters.iter().map(String::as_str).collect();
+        assert_eq!(fault(client.handle(subscription(&filters))), outcome, "SUBSCRIBE");
+        assert_eq!(fault(client.handle(unsubscription(&filters))), outcome, "UNSUBSCRIBE");
+        assert_eq!(client.seen().len(), if outcome.is_none() { 2 } else { 0 });
+    }
+}
+
+fn fault(served: Result<(), Closed>) -> Option<ReasonCode> {
+    match served {
+        Ok(()) => None,
+        Err(Closed::Fault(reason, _)) => Some(reason),
+        Err(Closed::ByClient) => panic!("the client said no goodbye"),
+    }
 }
