@@ -222,6 +222,7 @@ impl Model {
         if !is_told || !readers.is_empty() || !shared.is_empty() {
             reasons.push(ReasonCode::Success);
         }
+        let also: BTreeSet<usize> = readers.keys().copied().collect();
         for (client, owed) in readers {
             self.tally.owed += 1;
             let session = self.sessions[client].as_mut().expect("a reader has a session");
@@ -240,17 +241,19 @@ impl Model {
         }
         for (filter, forms) in shared {
             self.touched.extend(forms.iter().map(|(client, _)| client));
-            self.groups.owe(message, filter, forms, self.bounds.messages < usize::MAX || message.large);
+            let optional = self.bounds.messages < usize::MAX || message.large;
+            self.groups.owe(message, filter, forms[0].1.since, also.clone(), optional);
         }
         reasons
     }
 
     /// The broker says that full queues cost `count` messages since the last time.
     pub(crate) fn queues_dropped(&mut self, count: u64) {
-        let touched = std::mem::take(&mut self.touched);
+        let mut touched = std::mem::take(&mut self.touched);
         if count == 0 {
             return;
         }
+        touched.extend(self.groups.members());
         let mut suspects = 0;
         for client in touched {
             if self.may_be_full(client) {
@@ -292,6 +295,9 @@ impl Model {
             ended: false,
             topics: BTreeMap::new(),
         };
+        if self.topics.shared.contains(&filter) {
+            self.groups.join(client, filter, &subscription);
+        }
         let is_new = session.subscriptions.insert(filter, subscription).is_none();
         self.subscribers[filter].insert(client);
         let reads = match handling {
@@ -323,7 +329,9 @@ impl Model {
         self.subscribers[filter].remove(&client);
         let session = self.session(client);
         session.end_reading(filter);
-        match session.subscriptions.remove(&filter) {
+        let removed = session.subscriptions.remove(&filter);
+        self.groups.leave(client, filter);
+        match removed {
             Some(_) => ReasonCode::Success,
             None => ReasonCode::NoSubscriptionExisted,
         }
@@ -346,7 +354,7 @@ impl Model {
             (Due::Receive, false) => session.received(id),
             _ => {
                 if let Some(owed) = session.finished(id) {
-                    self.groups.finished(&owed);
+                    self.groups.finished(client, &owed);
                 }
             }
         }
@@ -355,6 +363,7 @@ impl Model {
     /// A client has taken all that its outbound held.
     pub(crate) fn drained(&mut self, client: usize, bytes: usize, limit: usize) {
         let stamp = self.stamp();
+        self.groups.drained(client);
         self.tally.dropped_once += self.session(client).drained(bytes, limit, stamp);
     }
 
@@ -366,13 +375,7 @@ impl Model {
 
     /// Everyone has all there is.
     pub(crate) fn settle(&mut self) {
-        let (history, now) = (&self.history, self.now);
-        let devices: Vec<_> =
-            self.sessions.iter().map(|session| session.as_ref().map(|session| session.device)).collect();
-        self.groups.judge_whole(|message, member| {
-            let Some(device) = devices[member] else { return true };
-            message.is_expired(now) || !history.always(0, message, device)
-        });
+        self.groups.judge_whole(self.now);
     }
 
     /// For the test of the test.
@@ -413,7 +416,7 @@ impl Model {
         for filter in session.subscriptions.keys() {
             self.subscribers[*filter].remove(&client);
         }
-        self.groups.session_ended(client);
+        self.groups.session_ended(client, session.lost_unseen);
         self.wills.session_ended(client);
     }
 }

@@ -76,6 +76,7 @@ impl Model {
         session.expiry = terms.expiry;
         if session.connection.is_some() {
             session.disconnect();
+            self.groups.drained(client);
         }
         let stamp = super::Stamp { time: self.now, policy: self.history.number() };
         session.connect(number, terms.version, terms.receive_maximum, terms.small_packets, stamp);
@@ -92,6 +93,7 @@ impl Model {
         let will = self.wills.living.remove(&client).filter(|_| keeps_will);
         let Some(session) = &mut self.sessions[client] else { return };
         session.disconnect();
+        self.groups.drained(client);
         let Some(expiry) = session.expiry else {
             self.end_session(client);
             will.iter().for_each(|will| self.fire(will));
