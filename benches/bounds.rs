@@ -32,7 +32,7 @@ fn main() {
         retained.read();
         let mut reading = None;
         let peak = counting::peak(|| reading = Some(retained.read()));
-        let Some(Reading { first, all, bytes }) = reading else { return };
+        let Some(Reading { first, all, bytes, .. }) = reading else { return };
         println!(
             "  {messages:9} messages: first after {first:10.1?}, all ({:5} MiB) after {all:8.1?}, {:4} KiB more memory at most",
             bytes >> 20,

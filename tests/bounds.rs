@@ -55,6 +55,27 @@ fn a_wildcard_subscription_streams_what_is_retained() {
     let first = |retained: &Retained| (0..5).map(|_| retained.read().first).min().unwrap_or_default();
     let (early, late) = (first(&few), first(&many));
     assert!(late < 4 * early, "the first of 1 000 messages after {early:?}, of 20 000 after {late:?}");
-    let Reading { first, all, bytes } = many.read();
+    let Reading { first, all, bytes, .. } = many.read();
     assert!(10 * first < all, "the first messages come at once: {first:?} of {all:?} for {bytes} bytes");
+}
+
+#[test]
+fn reading_what_is_retained_costs_by_what_is_read() {
+    let _alone = ALONE.lock();
+    let (few, many) = (Retained::new(5_000), Retained::new(20_000));
+    let best = |retained: &Retained| (0..5).map(|_| retained.read().all).min().unwrap_or_default();
+    let (short, long) = (best(&few), best(&many));
+    assert!(long < 10 * short, "5 000 messages in {short:?}, four times as many in {long:?}");
+}
+
+/// Each fill is one hold of the session's lock, and looks at a few hundred topics at most: so long do others wait.
+#[test]
+fn a_selective_filter_jumps_and_a_broad_one_yields() {
+    let _alone = ALONE.lock();
+    let retained = Retained::new(20_000);
+    let one = retained.read_with("t/+/device-7/state");
+    assert!(one.bytes > 64 && one.bytes < 256, "one message: {} bytes", one.bytes);
+    assert!(one.fills < 5, "{} fills for one message among 20 000 below 97 levels", one.fills);
+    let all = retained.read();
+    assert!(all.fills >= 20_000 / 256, "{} fills: the session is held for more than 256 topics", all.fills);
 }

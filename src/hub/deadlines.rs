@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 const SLICE: usize = 256;
 
 /// Slices of expired retained messages that one tick forgets: 40 000 a second.
-const PURGES: usize = 16;
+const PURGES: usize = 128;
 
 /// Deadlines below which it is not worth looking for void ones.
 const FEW: usize = 1024;

@@ -160,11 +160,14 @@ impl Hub {
             return;
         }
         let policy = self.policy.load();
-        link.outbound.push(wakes, |outbox| {
+        let room = link.outbound.push(wakes, |outbox| {
             let expired = session.pump(&policy, outbox, &self.bounds, now);
             METRICS.messages_expired.add(expired as u64);
-            self.read_retained(session, cursors, &policy, outbox, now);
+            outbox.room()
         });
+        if !cursors.is_empty() {
+            self.read_retained(session, cursors, &link.outbound, room, &policy, now, wakes);
+        }
     }
 }
 

@@ -1,17 +1,23 @@
 //! Retained messages: one per topic, read by cursor so that a new subscriber never makes the broker collect them.
 
+#[cfg(test)]
+mod tests;
+mod walk;
+
 use crate::policy::{Epoch, Policy};
-use crate::protocol::topic::{Level, TopicNameBuf};
+use crate::protocol::topic::TopicNameBuf;
 use crate::protocol::{TopicFilter, TopicName};
 use crate::session::{Message, Moment, SubscriptionId, WriterId};
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use walk::Look;
 
-/// How many topics one step of a cursor looks at, so that the lock is never held long.
-const STEP: usize = 256;
+/// How many topics one step of a cursor looks at, so that the lock is never held long. A publisher that waits for it
+/// goes first: nobody begins to read while somebody waits to write.
+const STEP: usize = 32;
 
 /// All retained messages, in the order of their topics.
 #[derive(Debug)]
@@ -41,7 +47,21 @@ struct Retained {
 pub(super) struct Cursor {
     pub(super) subscription: SubscriptionId,
     pub(super) filter: TopicFilter,
-    after: Option<TopicNameBuf>,
+    place: Place,
+}
+
+/// Where a walk goes on.
+#[derive(Clone, Debug)]
+enum Place {
+    After(TopicNameBuf),
+    From(String),
+}
+
+/// What of a step could be delivered: there is no use in finding more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
 }
 
 /// What one step of a cursor found.
@@ -49,7 +69,7 @@ pub(super) struct Cursor {
 pub(super) struct Step {
     pub(super) found: Vec<Arc<Message>>,
     /// Where to go on when `found` has been delivered; `None`: the end.
-    next: Option<TopicNameBuf>,
+    next: Option<Place>,
 }
 
 /// A bound of the retained store was reached.
@@ -108,32 +128,41 @@ impl RetainedMessages {
             topics.remove(topic.as_str());
             purged += 1;
         }
+        RwLockWriteGuard::unlock_fair(topics);
         purged
     }
 
-    /// One step of a cursor: the next messages that match, have not expired and whose writer still has the right.
-    pub(super) fn step(&self, cursor: &Cursor, policy: &Policy, now: Moment) -> Step {
-        let prefix = literal_prefix(&cursor.filter);
-        let start = match &cursor.after {
-            Some(after) => Bound::Excluded(after.as_str()),
-            None => Bound::Included(prefix.as_str()),
-        };
-        let topics = self.topics.read();
+    /// One step of a cursor: the next messages that match, have not expired and whose writer still has the right,
+    /// until `room` is used up.
+    pub(super) fn step(&self, cursor: &Cursor, room: Room, policy: &Policy, now: Moment) -> Step {
         let mut found = Vec::new();
-        let range = topics.by_name.range::<str, _>((start, Bound::Unbounded));
-        for (seen, (topic, retained)) in range.take_while(|(topic, _)| topic.as_str().starts_with(&prefix)).enumerate()
-        {
-            let due = cursor.filter.matches(topic.as_name())
-                && !retained.message.is_expired(now)
-                && retained.may_be_read(policy);
-            if due {
-                found.push(Arc::clone(&retained.message));
-            }
-            if seen + 1 == STEP {
-                return Step { found, next: Some(topic.clone()) };
+        let mut bytes = 0;
+        let mut place = cursor.place.clone();
+        let topics = self.topics.read();
+        let mut ahead = topics.by_name.range::<str, _>((place.bound(), Bound::Unbounded));
+        for _ in 0..STEP {
+            let Some((topic, retained)) = ahead.next() else { return Step { found, next: None } };
+            place = Place::After(topic.clone());
+            match walk::look(&cursor.filter, topic.as_name()) {
+                Look::Match if !retained.message.is_expired(now) && retained.may_be_read(policy) => {
+                    bytes += retained.message.size();
+                    found.push(Arc::clone(&retained.message));
+                    if found.len() >= room.messages || bytes >= room.bytes {
+                        break;
+                    }
+                }
+                Look::Match | Look::Next => {}
+                Look::From(text) => {
+                    // Often the next one is there already; to look is cheaper than to seek.
+                    if ahead.clone().next().is_some_and(|(next, _)| next.as_str() < text.as_str()) {
+                        ahead = topics.by_name.range::<str, _>((Bound::Included(text.as_str()), Bound::Unbounded));
+                    }
+                    place = Place::From(text);
+                }
+                Look::End => return Step { found, next: None },
             }
         }
-        Step { found, next: None }
+        Step { found, next: Some(place) }
     }
 }
 
@@ -184,19 +213,19 @@ impl Retained {
 
 impl Cursor {
     pub(super) fn new(subscription: SubscriptionId, filter: TopicFilter) -> Self {
-        Self { subscription, filter, after: None }
+        Self { subscription, place: Place::From(walk::front(&filter)), filter }
     }
 
     /// Goes on behind `message`.
     pub(super) fn pass(&mut self, message: &Message) {
-        self.after = Some(message.topic.clone());
+        self.place = Place::After(message.topic.clone());
     }
 
     /// Goes on behind a step that was delivered whole; says whether the end is reached.
     pub(super) fn advance(&mut self, step: Step) -> bool {
         match step.next {
             Some(next) => {
-                self.after = Some(next);
+                self.place = next;
                 false
             }
             None => true,
@@ -204,16 +233,11 @@ impl Cursor {
     }
 }
 
-/// The text that every topic matched by `filter` begins with: its literal levels, without the slash behind the
-/// last, because `a/#` matches `a`.
-fn literal_prefix(filter: &TopicFilter) -> String {
-    let mut prefix = String::new();
-    for (position, level) in filter.levels().enumerate() {
-        let Level::Literal(text) = level else { break };
-        if position > 0 {
-            prefix.push('/');
+impl Place {
+    fn bound(&self) -> Bound<&str> {
+        match self {
+            Self::After(topic) => Bound::Excluded(topic.as_str()),
+            Self::From(text) => Bound::Included(text),
         }
-        prefix.push_str(text);
     }
-    prefix
 }

@@ -1,7 +1,8 @@
 //! SUBSCRIBE and UNSUBSCRIBE: rights, tree, retained messages.
 
 use super::Hub;
-use super::retained::Cursor;
+use super::outbound::{Outbound, Wakes};
+use super::retained::{Cursor, Room};
 use super::sessions::{SessionCell, State};
 use super::shared::Seats;
 use super::tree::Entry;
@@ -12,7 +13,8 @@ use crate::telemetry::metrics::METRICS;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Steps of retained cursors before the outbox must have been looked at by its task again.
+/// Steps of retained cursors before the session is given up, and its task must have looked at the outbox again: so
+/// long does a publisher wait at most for a session that reads.
 const CURSOR_STEPS: usize = 8;
 
 impl Hub {
@@ -115,30 +117,42 @@ impl Hub {
         }
     }
 
-    /// Reads on for the subscriptions that still await retained messages, as far as there is room.
+    /// Reads on for the subscriptions that still await retained messages, as far as there is room; `bytes` are left
+    /// in `outbound`, which is not locked while topics are looked at.
+    #[allow(clippy::too_many_arguments, reason = "what one look at a session needs")]
     pub(super) fn read_retained(
         &self,
         session: &mut Session,
         cursors: &mut VecDeque<Cursor>,
+        outbound: &Arc<Outbound>,
+        mut bytes: usize,
         policy: &Policy,
-        outbox: &mut Outbox,
         now: Moment,
+        wakes: &mut Wakes,
     ) {
         for _ in 0..CURSOR_STEPS {
             let Some(cursor) = cursors.front_mut() else { return };
-            let step = self.retained_of(cursor.filter.inner()).step(cursor, policy, now);
-            for message in &step.found {
-                let delivery =
-                    session.deliver_retained(message, cursor.subscription, policy, outbox, &self.bounds, now);
-                let Some(delivery) = delivery else { return };
-                session.drops.count(delivery);
-                cursor.pass(message);
+            if bytes == 0 {
+                break;
             }
+            let room = Room { messages: session.room_for_retained(cursor.subscription, &self.bounds), bytes };
+            let step = self.retained_of(cursor.filter.inner()).step(cursor, room, policy, now);
+            let delivered = outbound.push(wakes, |outbox| {
+                for message in &step.found {
+                    let delivery =
+                        session.deliver_retained(message, cursor.subscription, policy, outbox, &self.bounds, now)?;
+                    session.drops.count(delivery);
+                    cursor.pass(message);
+                }
+                Some(outbox.room())
+            });
+            let Some(left) = delivered else { return };
+            bytes = left;
             if cursor.advance(step) {
                 cursors.pop_front();
             }
         }
-        outbox.starve();
+        outbound.push(wakes, Outbox::starve);
     }
 
     /// Whether a topic or filter is longer or deeper than the settings allow.

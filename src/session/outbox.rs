@@ -144,6 +144,14 @@ impl Outbox {
         self.large.is_some() || self.frames.len() >= self.limit
     }
 
+    /// Bytes that are left before it is full.
+    pub fn room(&self) -> usize {
+        match self.large {
+            Some(_) => 0,
+            None => self.limit.saturating_sub(self.frames.len()),
+        }
+    }
+
     /// Notes that the session holds messages that found no room here.
     pub fn starve(&mut self) {
         self.starved = true;

@@ -200,6 +200,11 @@ impl Outgoing {
         self.sent < receive_maximum
     }
 
+    /// How many more exchanges may be begun.
+    pub(super) fn window_left(&self, receive_maximum: usize) -> usize {
+        receive_maximum.saturating_sub(self.sent)
+    }
+
     /// Whether a new message may go in flight: a reader that never acknowledges holds so many messages, and no more
     /// bytes than its queue and one message.
     pub(super) fn may_launch(&self, receive_maximum: usize, bounds: &Bounds) -> bool {

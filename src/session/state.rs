@@ -223,6 +223,16 @@ impl Session {
         }
     }
 
+    /// How many retained messages it is worth offering to a subscription at once; 1 at least, so that what can be
+    /// sent without an exchange is.
+    pub fn room_for_retained(&mut self, id: SubscriptionId, bounds: &Bounds) -> usize {
+        let sure = self.subscriptions.find(id).is_some_and(|found| found.options.qos > QoS::AtMostOnce);
+        match (sure, self.terms) {
+            (true, Some(terms)) => self.outgoing.window_left(window(terms, bounds)).max(1),
+            _ => usize::MAX,
+        }
+    }
+
     /// Sends a retained message for a subscription just made; `None`: no room now, offer it again later.
     pub fn deliver_retained(
         &mut self,

@@ -147,6 +147,8 @@ pub(crate) struct Reading {
     /// To the last.
     pub(crate) all: Duration,
     pub(crate) bytes: usize,
+    /// How often the outbound was filled, each time under the session's lock once.
+    pub(crate) fills: usize,
 }
 
 impl Retained {
@@ -160,21 +162,28 @@ impl Retained {
 
     /// A new client subscribes to everything and reads until nothing more comes.
     pub(crate) fn read(&self) -> Reading {
+        let reading = self.read_with("t/#");
+        assert!(reading.bytes > self.messages * 64, "all {} messages came", self.messages);
+        reading
+    }
+
+    /// As [`Retained::read`], with a filter of its own.
+    pub(crate) fn read_with(&self, filter: &str) -> Reading {
         let mut side = self.world.connect("reader");
         let started = Instant::now();
-        side.start_reading("t/#");
+        side.start_reading(filter);
         let first = started.elapsed();
-        let mut bytes = 0;
+        let (mut bytes, mut fills) = (0, 0);
         loop {
             let (read, more) = side.read_on();
             bytes += read;
+            fills += 1;
             if !more && read == 0 {
                 break;
             }
         }
         let all = started.elapsed();
-        assert!(bytes > self.messages * 64, "all {} messages came", self.messages);
         side.leave();
-        Reading { first, all, bytes }
+        Reading { first, all, bytes, fills }
     }
 }
