@@ -190,7 +190,7 @@ impl Session {
             "client {} got {seen:?} as a repetition and never saw the first",
             self.client
         );
-        let moved = self.is_behind(&self.waiting, seen).then(|| groups.take(self.client, seen)).flatten();
+        let moved = self.is_behind(&self.waiting, seen, history).then(|| groups.take(self.client, seen)).flatten();
         let owed = moved
             .or_else(|| self.take_waiting(seen, history))
             .or_else(|| groups.take(self.client, seen))
@@ -254,7 +254,7 @@ impl Session {
     /// QoS 0: on the connection that was there, in order, or not at all.
     fn arrive_once(&mut self, seen: &Seen, groups: &mut Groups, history: &History, now: u64) {
         let passing = &self.connection.as_ref().expect("connected").passing;
-        let moved = self.is_behind(passing, seen).then(|| groups.take(self.client, seen)).flatten();
+        let moved = self.is_behind(passing, seen, history).then(|| groups.take(self.client, seen)).flatten();
         let owed = moved
             .or_else(|| self.take_passing(seen))
             .or_else(|| groups.take(self.client, seen))
@@ -272,11 +272,13 @@ impl Session {
 
     /// Whether a newer one came before what is due and looks so: then it is rather what moved from another member of a
     /// group, and this one was lost to a full queue.
-    fn is_behind(&self, due: &VecDeque<Owed>, seen: &Seen) -> bool {
-        let message = due.iter().find(|owed| owed.looks_like(seen)).map(|owed| &owed.message);
-        message.is_some_and(|message| {
+    fn is_behind(&self, due: &VecDeque<Owed>, seen: &Seen, history: &History) -> bool {
+        due.iter().find(|owed| owed.looks_like(seen)).is_some_and(|owed| {
+            let message = &owed.message;
             let key = (message.publisher, message.topic, seen.qos == QoS::AtMostOnce);
             self.last.get(&key).is_some_and(|last| *last > message.number)
+                // Else it may well come late.
+                && history.always(owed.since.policy, message, self.device)
         })
     }
 
