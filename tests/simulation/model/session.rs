@@ -190,7 +190,9 @@ impl Session {
             "client {} got {seen:?} as a repetition and never saw the first",
             self.client
         );
-        let owed = (self.take_waiting(seen, history))
+        let moved = self.is_behind(&self.waiting, seen, history).then(|| groups.take(self.client, seen)).flatten();
+        let owed = moved
+            .or_else(|| self.take_waiting(seen, history))
             .or_else(|| groups.take(self.client, seen))
             .or_else(|| self.take_retained(seen, history, now));
         let Some(owed) = owed else { self.unexpected(seen) };
@@ -251,13 +253,33 @@ impl Session {
 
     /// QoS 0: on the connection that was there, in order, or not at all.
     fn arrive_once(&mut self, seen: &Seen, groups: &mut Groups, history: &History, now: u64) {
-        let connection = self.connection.as_mut().expect("connected");
-        let position = connection.passing.iter().position(|owed| owed.looks_like(seen));
-        let found = position.and_then(|position| connection.passing.remove(position));
-        let owed = found.or_else(|| groups.take(self.client, seen)).or_else(|| self.take_retained(seen, history, now));
+        let passing = &self.connection.as_ref().expect("connected").passing;
+        let moved = self.is_behind(passing, seen, history).then(|| groups.take(self.client, seen)).flatten();
+        let owed = moved
+            .or_else(|| self.take_passing(seen))
+            .or_else(|| groups.take(self.client, seen))
+            .or_else(|| self.take_retained(seen, history, now));
         let Some(owed) = owed else { self.unexpected(seen) };
         self.judge_form(seen, &owed, history, now);
         self.judge_order(&owed, seen, history);
+    }
+
+    fn take_passing(&mut self, seen: &Seen) -> Option<Owed> {
+        let passing = &mut self.connection.as_mut()?.passing;
+        let position = passing.iter().position(|owed| owed.looks_like(seen))?;
+        passing.remove(position)
+    }
+
+    /// Whether a newer one came before what is due and looks so: then it is rather what moved from another member of a
+    /// group, and this one was lost to a full queue.
+    fn is_behind(&self, due: &VecDeque<Owed>, seen: &Seen, history: &History) -> bool {
+        due.iter().find(|owed| owed.looks_like(seen)).is_some_and(|owed| {
+            let message = &owed.message;
+            let key = (message.publisher, message.topic, seen.qos == QoS::AtMostOnce);
+            self.last.get(&key).is_some_and(|last| *last > message.number)
+                // Else it may well come late.
+                && history.always(owed.since.policy, message, self.device)
+        })
     }
 
     /// Messages without a payload look alike: rather one that may pass than one that may not.
