@@ -73,7 +73,7 @@ async function visit(page, results) {
         "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--no-proxy-server",
         "--enable-logging=stderr", `--user-data-dir=${join(home, "profile")}`, page,
-    ], { env: { ...process.env, HOME: home }, stdio: ["ignore", "ignore", "pipe"] });
+    ], { env: { ...process.env, HOME: home }, stdio: ["ignore", "ignore", "pipe"], detached: true });
     let log = "";
     chromium.stderr.on("data", (text) => { log += text; });
     const failed = once(chromium, "error").then(([error]) => `chromium: ${error.message}`);
@@ -81,7 +81,8 @@ async function visit(page, results) {
     const late = new Promise((resolve) => setTimeout(() => resolve(`nothing within ${PATIENCE} ms: ${log}`), PATIENCE).unref());
     const told = await Promise.race([results.next().then(({ value }) => value), failed, ended, late]);
     const exited = chromium.exitCode ?? once(chromium, "exit");
-    chromium.kill("SIGKILL");
+    // With the processes that it started: they would go on writing to the profile that is about to be removed.
+    if (chromium.pid) process.kill(-chromium.pid, "SIGKILL");
     await Promise.race([exited, failed]);
     return told;
 }
@@ -131,6 +132,6 @@ try {
 } finally {
     server.close();
     server.closeAllConnections();
-    rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     process.stdin.destroy();
 }
