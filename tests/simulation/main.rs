@@ -26,7 +26,7 @@ const FOUND: &[u64] = &[];
 const KEPT: std::ops::RangeInclusive<u64> = 1..=6;
 
 /// How many seeds nobody has tried go with them; the hour of `tests/nightly` tries hundreds.
-const FRESH: u64 = 2;
+const FRESH: u64 = 8;
 
 /// The drops that a world counts are the whole process's.
 static ALONE: Mutex<()> = Mutex::new(());
