@@ -5,16 +5,18 @@
 //!   '- authority <- admin socket           signals, tick, rules that end
 //! ```
 
+mod audit;
 mod listeners;
 mod live;
 mod sys;
 
-use crate::admin::{PolicyAuthority, Service as AdminService, socket};
+use crate::admin::{Place, PolicyAuthority, Service as AdminService, socket};
 use crate::config::Settings;
 use crate::hub::{Hub, Wakes};
 use crate::net::Service;
 use crate::protocol::ReasonCode;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
+use crate::telemetry::audit::Audit;
 use live::LiveHub;
 use std::io;
 use std::net::SocketAddr;
@@ -61,6 +63,8 @@ pub enum ErrorKind {
     CannotListen,
     /// The store cannot be read or written.
     Store,
+    /// The disk of the store is full or read-only.
+    NoRoom,
     /// The system refuses what every broker needs: a thread, a signal handler.
     System,
 }
@@ -86,13 +90,15 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
     runtime.block_on(async {
         let bound = listeners::bind(&settings, &tls)?;
         let addresses = bound.addresses()?;
-        let service = Service::new(Arc::clone(&hub));
+        let audit = audit::start(&settings, &store)?;
+        let service = Service::audited(Arc::clone(&hub), audit.clone());
         let live = LiveHub::new(Arc::clone(&service), addresses.clone());
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
         let trust = settings.tls.trust.iter().map(|block| block.name.clone()).collect();
-        let admin = Arc::new(AdminService::new(Arc::clone(&authority), settings.identity.subject, trust));
+        let admin = AdminService::new(Arc::clone(&authority), settings.identity.subject, trust);
+        let admin = Arc::new(admin.audited(audit.clone(), Place::Socket));
 
         let (stop, stopped) = watch::channel(false);
         let (alive, gone) = mpsc::channel(1);
@@ -105,25 +111,29 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         if !settings.mqtt.sys_interval.is_zero() {
             tokio::spawn(sys::publish(Arc::clone(&service), settings.mqtt.sys_interval, stopped.clone()));
         }
-        tokio::spawn(end_rules(authority, stopped));
+        tokio::spawn(audit::tally(Arc::clone(&service), stopped.clone()));
+        tokio::spawn(end_rules(Arc::clone(&authority), audit.clone(), stopped));
 
         let signals = Signals::new()?;
         let list = |list: &[SocketAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let wss = Some(list(&addresses.wss)).filter(|wss| !wss.is_empty());
         tracing::info!(mqtts = list(&addresses.mqtts), wss, version = env!("CARGO_PKG_VERSION"), "listening");
+        audit::started(&audit, &authority.policy(), &addresses);
         ready(&addresses);
         signals.wait_for_stop().await;
 
         // The receiver lives as long as the tasks that watch it.
         let _ = stop.send(true);
-        drain(&hub, gone).await;
+        let connections = drain(&hub, gone).await;
         let _ = admin.await;
+        // Waits for the disk; nobody is served any more.
+        tokio::task::block_in_place(|| audit::stop(&service, &authority, connections));
         Ok(())
     })
 }
 
 /// Says goodbye to every client and waits for the connections to end.
-async fn drain(hub: &Arc<Hub>, mut gone: mpsc::Receiver<()>) {
+async fn drain(hub: &Arc<Hub>, mut gone: mpsc::Receiver<()>) -> usize {
     let status = hub.status();
     let closed = hub.disconnect_all(ReasonCode::ServerShuttingDown, &mut Wakes::default());
     tracing::info!(
@@ -137,6 +147,7 @@ async fn drain(hub: &Arc<Hub>, mut gone: mpsc::Receiver<()>) {
         tracing::warn!("some connections did not end within {} s; closing them", DRAIN.as_secs());
     }
     tracing::info!("stopped");
+    closed
 }
 
 /// Lets the hub do what is due.
@@ -153,7 +164,8 @@ async fn tick(service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
 
 /// Takes rules out of force when their `until` has passed. Wall-clock time: looked at every second, so that a clock
 /// that is set does no harm.
-async fn end_rules(authority: Arc<PolicyAuthority>, mut stopped: watch::Receiver<bool>) {
+async fn end_rules(authority: Arc<PolicyAuthority>, audit: Audit, mut stopped: watch::Receiver<bool>) {
+    let mut ends = audit::Ends::from_now();
     let mut interval = tokio::time::interval(Duration::from_secs(1));
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -164,6 +176,11 @@ async fn end_rules(authority: Arc<PolicyAuthority>, mut stopped: watch::Receiver
                     let authority = Arc::clone(&authority);
                     // Waits for a change that may be writing to disk.
                     let _ = tokio::task::spawn_blocking(move || authority.advance(unix_now())).await;
+                }
+                ends.look(&authority.policy(), &audit);
+                if authority.store().held_changes() > 0 {
+                    let (authority, audit) = (Arc::clone(&authority), audit.clone());
+                    let _ = tokio::task::spawn_blocking(move || audit::make_durable(&authority, &audit)).await;
                 }
             }
             _ = stopped.changed() => return,
@@ -217,6 +234,7 @@ impl ServerError {
             StoreError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 ErrorKind::NotPermitted
             }
+            error if error.is_no_room() => ErrorKind::NoRoom,
             _ => ErrorKind::Store,
         };
         Self { kind, message: error.to_string() }

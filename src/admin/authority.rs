@@ -3,7 +3,9 @@
 use super::reply::BrokerView;
 use crate::hub::Hub;
 use crate::policy::record::DeviceStatus;
-use crate::policy::{Change, ChangeSet, CompileError, Compiler, DeviceKey, Epoch, Policy, PolicySettings};
+use crate::policy::{
+    Change, ChangeSet, CompileError, Compiler, DeviceKey, DeviceRecord, Epoch, GroupRecord, Policy, PolicySettings,
+};
 use crate::protocol::ReasonCode;
 use crate::session::Moment;
 use crate::store::policy_store::{self, LoadError, PolicyStore, StoreError};
@@ -86,6 +88,12 @@ pub enum CommitError {
     /// It cannot be made durable.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It only takes access away and is in force, but there is no room to make it durable.
+    #[error(
+        "in force, not yet durable: {0}. The broker makes it durable as soon as there is room; a restart before that \
+         would undo it"
+    )]
+    NotDurable(StoreError),
 }
 
 impl PolicyAuthority {
@@ -120,7 +128,7 @@ impl PolicyAuthority {
     /// Makes `changes` durable and puts them in force. `author` and `now` (Unix seconds) go into the journal.
     ///
     /// # Errors
-    /// [`CommitError`]; nothing was changed then.
+    /// [`CommitError`]; nothing was changed then, but for [`CommitError::NotDurable`].
     pub fn commit(&self, changes: &ChangeSet, author: &str, now: i64) -> Result<Arc<Policy>, CommitError> {
         let _changing = self.changing.lock();
         self.commit_locked(changes, author, now)
@@ -160,7 +168,13 @@ impl PolicyAuthority {
 
     fn commit_locked(&self, changes: &ChangeSet, author: &str, now: i64) -> Result<Arc<Policy>, CommitError> {
         let next = Arc::new(self.policy().with_changes(changes, now)?);
-        self.store.commit(changes, author, now)?;
+        let durable = match self.store.commit(changes, author, now) {
+            Err(fault) if fault.is_no_room() && self.may_be_held(changes)? => {
+                self.store.hold(changes, author, now)?;
+                Err(CommitError::NotDurable(fault))
+            }
+            committed => committed.map(|_| Ok(()))?,
+        };
         self.put_in_force(&next);
         for change in &changes.changes {
             match change {
@@ -171,7 +185,31 @@ impl PolicyAuthority {
                 Change::PutDevice(_) | Change::PutGroup(_) | Change::RemoveGroup(_) => {}
             }
         }
-        Ok(next)
+        durable.map(|()| next)
+    }
+
+    /// Without a broker nobody would hold it.
+    fn may_be_held(&self, changes: &ChangeSet) -> Result<bool, StoreError> {
+        for change in &changes.changes {
+            let (device, group) = match change {
+                Change::PutDevice(DeviceRecord { key, .. }) => (self.store.device(key)?, None),
+                Change::PutGroup(GroupRecord { name, .. }) => (None, self.store.group(name)?),
+                Change::RemoveDevice(_) | Change::RemoveGroup(_) => (None, None),
+            };
+            if !change.only_takes_away(device.as_ref(), group.as_ref()) {
+                return Ok(false);
+            }
+        }
+        Ok(self.live.running().is_some())
+    }
+
+    /// Makes durable what is held for want of room. Returns how many changes that were.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] while there is none.
+    pub fn make_durable(&self) -> Result<u64, StoreError> {
+        let _changing = self.changing.lock();
+        self.store.make_durable()
     }
 
     fn put_in_force(&self, policy: &Arc<Policy>) {

@@ -19,8 +19,16 @@ pub mod socket;
 pub use authority::{CommitError, Live, Offline, PolicyAuthority, Running};
 pub use client::{Client, ClientError};
 pub use reply::{AdminError, Fault, Reply};
-pub use request::{DeviceRef, Named, Request, RuleText, SessionChoice, SessionCursor, Who};
-pub use service::Service;
+pub use request::{DeviceRef, Named, Request, RuleText, SessionChoice, SessionCursor, Wait, Who};
+pub use service::{Place, Service};
+
+/// A unix user, as journal and audit trail name it: `root (uid 0)`.
+pub fn unix_user(uid: u32) -> String {
+    match nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)) {
+        Ok(Some(user)) => format!("{} (uid {uid})", user.name),
+        Ok(None) | Err(_) => format!("uid {uid}"),
+    }
+}
 
 /// The version of requests and replies. A broker refuses requests of another version by name.
 pub const VERSION: u32 = 1;

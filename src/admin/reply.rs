@@ -9,6 +9,8 @@ pub use sessions::{
 
 use crate::policy::record::{DeviceStatus, RetainBound};
 use crate::policy::{Action, DeviceRecord, Effect, Explanation, GroupRecord, Rule};
+use crate::telemetry::audit::Head;
+use crate::telemetry::denials::Denial;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,6 +45,21 @@ pub enum Reply {
     Session(Box<SessionDetailView>),
     /// To `DisconnectSessions` and `RemoveSessions`.
     SessionsEnded(SessionsEndedView),
+    /// To `Denials`.
+    Denials(DenialsView),
+    /// To `AuditAnchor`; none before the first.
+    AuditAnchor(Option<Head>),
+}
+
+/// Refusals.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DenialsView {
+    /// In order.
+    pub denials: Vec<Denial>,
+    /// What to give as `after` for those that follow.
+    pub next: u64,
+    /// Refusals since the last page that are gone already, of whatever device.
+    pub skipped: u64,
 }
 
 /// How the broker and its policy are.
@@ -83,6 +100,9 @@ pub struct PolicyView {
     pub compiled_bytes: usize,
     /// The folder of the store.
     pub store: String,
+    /// Changes in force that wait for room on the disk.
+    #[serde(default)]
+    pub not_durable: u64,
 }
 
 /// What a request did to the policy.
@@ -230,6 +250,8 @@ pub enum Fault {
     Missing,
     /// The change cannot be made durable.
     CannotCreate,
+    /// The change is in force, and not yet durable.
+    NotDurable,
     /// Somebody else has the store.
     InUse,
     /// The operator may not.

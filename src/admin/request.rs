@@ -126,6 +126,30 @@ pub enum Request {
         /// Which.
         choice: SessionChoice,
     },
+    /// The last refusals beyond a number.
+    Denials {
+        /// Whose; everyone's without.
+        who: Option<Who>,
+        /// The number of the last one known; 0: from the beginning.
+        #[serde(default)]
+        after: u64,
+        /// Whether to wait a moment where there is none yet.
+        #[serde(default)]
+        wait: Wait,
+    },
+    /// Number and hash of the line that the store knows as the last of the audit trail.
+    AuditAnchor {},
+}
+
+/// Whether an answer may take a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// At once, whatever there is.
+    #[default]
+    AtOnce,
+    /// When there is something, or after a moment.
+    ForMore,
 }
 
 /// Which sessions of a device.
@@ -220,7 +244,9 @@ impl Request {
             | Self::ListSessions { .. }
             | Self::ShowSession { .. }
             | Self::DisconnectSessions { .. }
-            | Self::RemoveSessions { .. } => false,
+            | Self::RemoveSessions { .. }
+            | Self::Denials { .. }
+            | Self::AuditAnchor {} => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! [`Service`]: carries out requests on a [`PolicyAuthority`]; the same in the broker and offline.
 
+mod audited;
+mod denials;
 mod devices;
 mod explain;
 mod fleet;
@@ -11,16 +13,23 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 
+pub use audited::Place;
+
 use super::authority::{CommitError, PolicyAuthority};
 use super::reply::{AdminError, ChangeOutcome, ChangeView, Fault, PolicyView, Reply, StatusView};
 use super::request::Request;
 use crate::policy::{Change, ChangeSet, CompileError, SubjectSelector};
 use crate::store::policy_store::{PolicyStore, StoreError};
+use crate::telemetry::audit::Audit;
+use audited::Command;
 use std::sync::Arc;
 
 /// Carries out requests.
 #[derive(Debug)]
 pub struct Service {
+    /// Goes first: the trail ends in the store below.
+    audit: Audit,
+    place: Place,
     authority: Arc<PolicyAuthority>,
     selector: SubjectSelector,
     trust_blocks: Vec<String>,
@@ -47,7 +56,7 @@ impl Service {
     /// A service on `authority`. `selector` is what names a device, `trust_blocks` the names of the blocks in the
     /// settings: records of others could never connect.
     pub fn new(authority: Arc<PolicyAuthority>, selector: SubjectSelector, trust_blocks: Vec<String>) -> Self {
-        Self { authority, selector, trust_blocks }
+        Self { authority, selector, trust_blocks, audit: Audit::default(), place: Place::default() }
     }
 
     /// The authority below.
@@ -59,8 +68,17 @@ impl Service {
     /// durable.
     ///
     /// # Errors
-    /// [`AdminError`]; nothing was changed then.
+    /// [`AdminError`]; nothing was changed then, but for [`Fault::NotDurable`].
     pub fn execute(&self, request: Request, author: &str, now: i64) -> Result<Reply, AdminError> {
+        let command = Command::of(&request);
+        let answer = self.carry_out(request, author, now);
+        match command {
+            Some(command) => self.record(&command, author, answer),
+            None => answer,
+        }
+    }
+
+    fn carry_out(&self, request: Request, author: &str, now: i64) -> Result<Reply, AdminError> {
         let call = Call { author, now };
         match request {
             Request::Status {} => Ok(Reply::Status(self.status())),
@@ -85,6 +103,8 @@ impl Service {
                 self.disconnect_sessions(call, &who, client_id.as_deref())
             }
             Request::RemoveSessions { device, choice } => self.remove_sessions(call, &device, &choice),
+            Request::Denials { who, after, .. } => self.denials(who.as_ref(), after),
+            Request::AuditAnchor {} => self.audit_anchor(),
         }
     }
 
@@ -97,6 +117,7 @@ impl Service {
                 devices: policy.device_count(),
                 compiled_bytes: policy.heap_bytes(),
                 store: self.store().folder().display().to_string(),
+                not_durable: self.store().held_changes(),
             },
         }
     }
@@ -139,6 +160,7 @@ impl From<CommitError> for AdminError {
         match error {
             CommitError::Compile(error) => error.into(),
             CommitError::Store(error) => error.into(),
+            CommitError::NotDurable(_) => Self::new(Fault::NotDurable, error.to_string()),
         }
     }
 }

@@ -9,7 +9,8 @@ pub use framing::{Answer, Question};
 pub use path::{MAX_PATH_BYTES, SocketError, bind, judge_path};
 
 use super::reply::{AdminError, Fault, Reply};
-use super::{LINE_BYTES, Service, VERSION};
+use super::request::{Request, Wait};
+use super::{LINE_BYTES, Service, VERSION, unix_user};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,6 +23,9 @@ const CONNECTIONS: usize = 32;
 
 /// How long a peer may take to send a request or to take its answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long an answer waits for news: so soon a follower notices that its broker is gone.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// Serves requests until `shutdown` resolves, then finishes those that run. `listener` comes from [`bind()`] and is
 /// removed from the file system at the end.
@@ -105,7 +109,7 @@ async fn converse(
             (true, false) => {
                 Err(AdminError::new(Fault::Data, format!("a request is one line of at most {LINE_BYTES} bytes")))
             }
-            (true, true) => answer(line, uid, &service).await,
+            (true, true) => answer(line, uid, &service, &mut closed).await,
         };
         let hang_up = !permitted || !whole;
         let mut text = Answer::from(answer).to_line();
@@ -117,7 +121,12 @@ async fn converse(
     }
 }
 
-async fn answer(line: Vec<u8>, uid: u32, service: &Arc<Service>) -> Result<Reply, AdminError> {
+async fn answer(
+    line: Vec<u8>,
+    uid: u32,
+    service: &Arc<Service>,
+    closed: &mut watch::Receiver<()>,
+) -> Result<Reply, AdminError> {
     let question = Question::from_line(&line)?;
     if question.version != VERSION {
         let message = format!(
@@ -126,10 +135,16 @@ async fn answer(line: Vec<u8>, uid: u32, service: &Arc<Service>) -> Result<Reply
         );
         return Err(AdminError::new(Fault::Internal, message));
     }
+    if let Request::Denials { after, wait: Wait::ForMore, .. } = question.request {
+        tokio::select! {
+            () = service.denials_beyond(after, PAUSE) => {}
+            _ = closed.changed() => {}
+        }
+    }
     let service = Arc::clone(service);
-    let author = format!("uid {uid}");
     // A change waits for the disk, and an export reads the whole store: not on a thread that serves clients.
-    let executed = tokio::task::spawn_blocking(move || service.execute(question.request, &author, unix_now())).await;
+    let executed = tokio::task::spawn_blocking(move || service.execute(question.request, &unix_user(uid), unix_now()));
+    let executed = executed.await;
     executed.unwrap_or_else(|error| {
         tracing::error!(%error, "a bug: an admin request panicked");
         Err(AdminError::new(Fault::Internal, "a bug of certmq, please report it; the log of the broker has the place"))

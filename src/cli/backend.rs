@@ -5,10 +5,13 @@
 
 use super::ca::now;
 use super::{Exit, Failure};
-use crate::admin::{AdminError, Client, ClientError, Fault, Offline, PolicyAuthority, Reply, Request, Service};
+use crate::admin::{
+    AdminError, Client, ClientError, Fault, Offline, Place, PolicyAuthority, Reply, Request, Service, unix_user,
+};
 use crate::config::Settings;
 use crate::pki::word;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
+use crate::telemetry::audit::{self, Audit, Retention};
 use nix::unistd::{Gid, Uid, User, geteuid, setgid, setgroups, setuid};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -70,7 +73,7 @@ pub(super) fn running_broker(settings: &Settings) -> Result<Backend, Failure> {
         None => {
             let socket = settings.storage.admin_socket();
             let message = format!(
-                "no broker answers at {}: sessions live in the memory of a running broker; start it with `certmq serve`",
+                "no broker answers at {}: sessions and refusals live in the memory of a running broker; start it with `certmq serve`",
                 socket.display()
             );
             Err(Failure::new(Exit::Unavailable, message))
@@ -94,8 +97,12 @@ pub(super) fn service(settings: &Settings) -> Result<Service, Failure> {
     let store = PolicyStore::open(&settings.storage.path).map_err(|error| store_failure(&error, settings))?;
     let policy = PolicyAuthority::load(&store, settings.policy_settings(), now())
         .map_err(|error| load_failure(&error, settings))?;
+    let folder = audit::folder(&settings.storage.path);
+    let audit = Audit::start(folder, Retention::of(&settings.limits), store.audit())
+        .map_err(|error| Failure::new(Exit::Software, format!("the audit trail has no thread: {error}")))?;
     let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(Offline)));
-    Ok(Service::new(authority, settings.identity.subject, trust_blocks(settings)))
+    let service = Service::new(authority, settings.identity.subject, trust_blocks(settings));
+    Ok(service.audited(audit, Place::Offline))
 }
 
 /// The names of the trust blocks.
@@ -170,7 +177,7 @@ fn exit(fault: Fault) -> Exit {
     match fault {
         Fault::Data => Exit::Data,
         Fault::Missing => Exit::Missing,
-        Fault::CannotCreate => Exit::CannotCreate,
+        Fault::CannotCreate | Fault::NotDurable => Exit::CannotCreate,
         Fault::InUse => Exit::InUse,
         Fault::NotPermitted => Exit::NotPermitted,
         Fault::NoBroker => Exit::Unavailable,
@@ -211,5 +218,5 @@ fn command_line() -> String {
 }
 
 fn author() -> String {
-    format!("uid {}", geteuid())
+    unix_user(geteuid().as_raw())
 }

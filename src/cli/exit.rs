@@ -58,7 +58,7 @@ impl Exit {
             Self::Missing => "no such file or record",
             Self::Unavailable => "the broker cannot be reached, or the address is taken",
             Self::Software => "a bug of certmq, please report it",
-            Self::CannotCreate => "a file cannot be created or written",
+            Self::CannotCreate => "a file cannot be created or written, or a change is in force and not yet durable",
             Self::InUse => "the store is in use by a broker that does not answer",
             Self::NotPermitted => "not permitted, or others can read a private key",
             Self::Configuration => "the settings are wrong",

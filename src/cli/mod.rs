@@ -9,11 +9,13 @@
 
 mod acl;
 mod apply;
+mod audit;
 mod backend;
 mod ca;
 mod cert;
 mod check;
 mod completions;
+mod denials;
 mod device;
 pub mod exit;
 mod export;
@@ -87,6 +89,8 @@ enum Command {
     Acl(acl::Arguments),
     Apply(apply::Arguments),
     Export(export::Arguments),
+    Audit(audit::Arguments),
+    Denials(denials::Arguments),
     Ca(ca::Arguments),
     Cert(cert::Arguments),
     Session(session::Arguments),
@@ -130,6 +134,8 @@ impl Command {
             Self::Acl(arguments) => arguments.run(context),
             Self::Apply(arguments) => arguments.run(context),
             Self::Export(arguments) => arguments.run(context),
+            Self::Audit(arguments) => arguments.run(context),
+            Self::Denials(arguments) => arguments.run(context),
             Self::Ca(arguments) => arguments.run(context),
             Self::Cert(arguments) => arguments.run(context),
             Self::Session(arguments) => arguments.run(context),

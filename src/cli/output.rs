@@ -1,6 +1,7 @@
 //! Results on stdout, for people or for scripts; messages on stderr.
 
 use super::{Exit, Failure};
+use crate::telemetry::log::escape_json;
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -41,7 +42,7 @@ impl Output {
                 let text = serde_json::to_string_pretty(&document).map_err(|error| {
                     Failure::new(Exit::Software, format!("cannot write the result as JSON: {error}"))
                 })?;
-                print(&format!("{text}\n"))
+                print(&format!("{}\n", escape_json(&text)))
             }
         }
     }

@@ -79,6 +79,7 @@ fn failure(error: ServerError) -> Failure {
         ErrorKind::StoreInUse => Exit::InUse,
         ErrorKind::CannotListen => Exit::Unavailable,
         ErrorKind::Store => Exit::Data,
+        ErrorKind::NoRoom => Exit::CannotCreate,
         ErrorKind::NotPermitted => Exit::NotPermitted,
         ErrorKind::System => Exit::Software,
     };

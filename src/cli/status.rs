@@ -43,6 +43,9 @@ fn text(status: &StatusView) -> String {
     }
     table.row(&["store", &policy.store]);
     table.row(&["policy", &format!("generation {}, {} device(s)", policy.generation, policy.devices)]);
+    if policy.not_durable > 0 {
+        table.row(&["not durable", &format!("{} change(s) in force wait for room on the disk", policy.not_durable)]);
+    }
     table.row(&["compiled", &format!("{} bytes", policy.compiled_bytes)]);
     for (name, value) in status.broker.iter().flat_map(|broker| &broker.metrics) {
         table.row(&[name, &value.to_string()]);

@@ -120,6 +120,10 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.unreleased_ids", Kind::Integer(1, u16::MAX as i64)),
     key("limits.retained_messages", COUNT),
     key("limits.retained_bytes", Kind::Size(MIB, 1024 * GIB)),
+    key("limits.denials", COUNT),
+    key("limits.denials_bytes", Kind::Size(4 * KIB, GIB)),
+    key("limits.audit_file_bytes", Kind::Size(64 * KIB, GIB)),
+    key("limits.audit_files", Kind::Integer(2, 1_000_000)),
     key("log.level", Kind::LogLevel),
     key("log.format", Kind::Choice(&["text", "json"])),
 ];

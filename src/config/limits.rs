@@ -69,6 +69,18 @@ pub struct Limits {
     /// Bytes of retained messages in all; as above.
     #[serde(with = "units::bytes")]
     pub retained_bytes: usize,
+    /// Refusals kept for `certmq denials`, of each kind (handshake, CONNECT, PUBLISH, SUBSCRIBE); the oldest goes. Also
+    /// the devices and causes of each kind that the audit trail tells apart in a minute; the others are one number.
+    /// Metric `denials_left_out`.
+    pub denials: usize,
+    /// Bytes of them, of each kind.
+    #[serde(with = "units::bytes")]
+    pub denials_bytes: usize,
+    /// Bytes of one file of the audit trail; then the next is begun.
+    #[serde(with = "units::bytes")]
+    pub audit_file_bytes: usize,
+    /// Files of the audit trail; the oldest is removed, and the trail says so.
+    pub audit_files: usize,
 }
 
 impl Default for Limits {
@@ -91,6 +103,10 @@ impl Default for Limits {
             unreleased_ids: 1_000,
             retained_messages: 1_000_000,
             retained_bytes: 1024 * 1024 * 1024,
+            denials: 1024,
+            denials_bytes: 1024 * 1024,
+            audit_file_bytes: 16 * 1024 * 1024,
+            audit_files: 16,
         }
     }
 }

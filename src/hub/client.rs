@@ -9,7 +9,7 @@ use super::outbound::Outbound;
 use super::route::RouteMemory;
 use super::sessions::{ConnectionId, Locked, SessionCell};
 use super::{Hub, Wakes, words};
-use crate::policy::{DecisionMemory, Denied, Epoch, Principal};
+use crate::policy::{DecisionMemory, Epoch, Principal};
 use crate::protocol::topic::TopicNameBuf;
 use crate::protocol::{
     Ack, Disconnect, Packet, PacketId, Properties, PropertiesBuf, QoS, ReasonCode, SubAck, Subscribe, UnsubAck,
@@ -17,7 +17,6 @@ use crate::protocol::{
 };
 use crate::session::{Acknowledged, Expiry, Moment, Outbox, SessionId, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
-use crate::telemetry::sampled::Sampled;
 use std::sync::Arc;
 
 /// One client's side of the hub, owned by its connection task. Dropping it without [`Client::end`] counts as a
@@ -315,18 +314,4 @@ fn in_turn(acknowledged: Acknowledged) -> Result<(), Closed> {
             Err(Closed::Fault(ReasonCode::ProtocolError, "another acknowledgement was due (section 4.3)"))
         }
     }
-}
-
-/// One line for a denial, with its rule; a storm of them is sampled.
-pub(super) fn log_denied(principal: &Principal, action: &'static str, topic: &str, denied: Denied) {
-    static SAMPLED: Sampled = Sampled::per_second(20);
-    let Some(suppressed) = SAMPLED.admit() else { return };
-    tracing::warn!(
-        device = %principal.key.name.escape_debug(),
-        client_id = %principal.client_id.escape_debug(),
-        action,
-        topic = %topic.escape_debug(),
-        suppressed,
-        "denied: {denied}"
-    );
 }

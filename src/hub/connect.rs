@@ -6,7 +6,7 @@ use super::outbound::Outbound;
 use super::sessions::{ConnectionId, Link, SessionCell, SessionKey, State};
 use super::wills::Will;
 use super::{Client, Hub, Wakes, words};
-use crate::policy::{ChainFacts, DeviceKey, Identity, Permit, Policy, Principal, Refusal};
+use crate::policy::{Action, ChainFacts, DeviceKey, Identity, Permit, Policy, Principal, Refusal};
 use crate::protocol::{ConnAck, Connect, Packet, PropertiesBuf, Property, ReasonCode, Version};
 use crate::session::{Expiry, Moment, ProblemInformation, Publication, Session, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
@@ -34,6 +34,10 @@ pub struct ConnectRefused {
     pub cause: String,
     /// For the client: the cause, or less where that would tell it about others.
     told: String,
+    /// What refusals are counted together as.
+    pub(super) class: &'static str,
+    /// For the operator: a line to paste, or what to do.
+    pub(super) remedy: Option<String>,
 }
 
 /// A CONNECT that was found good, before its session is touched.
@@ -239,7 +243,9 @@ impl Hub {
         }
         let (client_id, assigned) = self.client_id(connect)?;
         let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id));
-        policy.admit(&principal, &peer.chain.leaf_sha256).map_err(|refusal| ConnectRefused::not_admitted(&refusal))?;
+        policy
+            .admit(&principal, &peer.chain.leaf_sha256)
+            .map_err(|refusal| ConnectRefused::not_admitted(&refusal, peer.key))?;
         Ok(Accepted {
             terms: terms(connect, self.mqtt.outgoing_topic_aliases),
             expiry: self.expiry(connect),
@@ -328,6 +334,8 @@ impl Hub {
                     reason: ReasonCode::NotAuthorized,
                     cause: format!("the will may not be published to {}: {denied}", will.topic.as_str().escape_debug()),
                     told: words::denied_will(will.topic),
+                    class: "the will may not be published",
+                    remedy: policy.remedy(principal, Action::Publish, will.topic.as_str(), denied),
                 }
             })?;
         let writer = WriterId::Client(Arc::clone(principal));
@@ -345,16 +353,28 @@ impl Hub {
 impl ConnectRefused {
     fn new(reason: ReasonCode, cause: impl Into<String>) -> Self {
         let cause = cause.into();
-        Self { reason, told: cause.clone(), cause }
+        Self { reason, told: cause.clone(), cause, class: reason.name(), remedy: None }
     }
 
     /// The device does not hear who else bears its name, or what an operator would do about it.
-    fn not_admitted(refusal: &Refusal) -> Self {
+    fn not_admitted(refusal: &Refusal, key: &DeviceKey) -> Self {
         let told = match refusal {
             Refusal::Unknown(_) | Refusal::Disabled(_) | Refusal::NotPinned(_) => "this device is not admitted",
             Refusal::ClientId { .. } => "the client id must be the common name of the certificate",
         };
-        Self { reason: ReasonCode::NotAuthorized, cause: refusal.to_string(), told: told.to_owned() }
+        let class = match refusal {
+            Refusal::Unknown(_) => "unknown device",
+            Refusal::Disabled(_) => "disabled device",
+            Refusal::NotPinned(_) => "pinned to another certificate",
+            Refusal::ClientId { .. } => "the client id is not the common name",
+        };
+        Self {
+            reason: ReasonCode::NotAuthorized,
+            class,
+            cause: refusal.to_string(),
+            told: told.to_owned(),
+            remedy: Some(refusal.remedy(key)),
+        }
     }
 
     /// Answers `connect` with this and ends its connection.

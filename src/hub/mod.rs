@@ -24,6 +24,7 @@
 mod client;
 mod connect;
 mod deadlines;
+mod denied;
 mod detach;
 mod inspect;
 mod operate;
@@ -53,6 +54,7 @@ use crate::config::mqtt::QueueFull;
 use crate::config::{Limits, MqttSettings};
 use crate::policy::Policy;
 use crate::session::{Bounds, QueueFullPolicy, SessionId};
+use crate::telemetry::denials::{Bounds as DenialBounds, Denials};
 use arc_swap::ArcSwap;
 use deadlines::Deadlines;
 use retained::RetainedMessages;
@@ -75,6 +77,7 @@ pub struct Hub {
     /// Those of `$SYS`, which no limit and no wildcard reaches.
     system: RetainedMessages,
     deadlines: Deadlines,
+    denials: Denials,
     strays: Strays,
     last_id: AtomicU64,
 }
@@ -100,6 +103,7 @@ impl Hub {
             retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
             system: RetainedMessages::new(usize::MAX, usize::MAX),
             deadlines: Deadlines::default(),
+            denials: Denials::new(DenialBounds { entries: limits.denials, bytes: limits.denials_bytes }),
             strays: Strays::default(),
             last_id: AtomicU64::new(0),
             mqtt,

@@ -6,10 +6,9 @@ use super::retained::{Cursor, Room};
 use super::sessions::{SessionCell, State};
 use super::shared::Seats;
 use super::tree::Entry;
-use crate::policy::Policy;
+use crate::policy::{Action, Policy};
 use crate::protocol::{QoS, ReasonCode, RetainHandling, Subscribe, SubscribeRequest, TopicFilter};
 use crate::session::{Moment, Outbox, Session, Subscription};
-use crate::telemetry::metrics::METRICS;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -49,8 +48,9 @@ impl Hub {
         let grant = match policy.authorize_subscribe(&state.session.principal, filter, options.qos) {
             Ok(grant) => grant,
             Err(denied) => {
-                METRICS.subscribes_denied.increment();
-                super::client::log_denied(&state.session.principal, "subscribe", filter.as_str(), denied);
+                let address = state.link.as_ref().and_then(|link| link.outbound.address());
+                let principal = &state.session.principal;
+                self.note_denied(policy, principal, address, Action::Subscribe, filter.as_str(), denied);
                 return ReasonCode::NotAuthorized;
             }
         };

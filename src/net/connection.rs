@@ -7,9 +7,12 @@ use super::reading::{Backlog, Consumed, Received};
 use super::transport::Transport;
 use super::writing::Batch;
 use crate::hub::{Client, Closed, ConnectRefused, Outbound, Peer, Wakes};
+use crate::policy::DeviceKey;
 use crate::protocol::{
     Connect, ConnectError, DecodeError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect,
 };
+use crate::telemetry::audit::Seen;
+use crate::telemetry::denials::{Details, Kind, Refused};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use crate::tls::VerifiedClient;
@@ -361,9 +364,11 @@ impl Desk<'_> {
                             version = ?connect.version,
                             "connected"
                         );
+                        self.note_connected(&client);
                         *self.stage = Stage::Serving(Box::new(client));
                     }
                     Err(refused) => {
+                        hub.note_refused(peer, connect.client_id, Some(*self.address), &refused);
                         self.refuse(&connect, &refused);
                         // Nothing behind it is read, least of all another CONNECT.
                         return Ok(Served::Packet(bytes.len()));
@@ -380,6 +385,23 @@ impl Desk<'_> {
         }
     }
 
+    /// A device that comes for the first time, or with another certificate, is an event.
+    fn note_connected(&self, client: &Client) {
+        let Stage::Expecting(expecting) = &*self.stage else { return };
+        let VerifiedClient { identity, key, .. } = &*expecting.client;
+        self.service.audit().device_connected(&key.trust, &key.name, &identity.sha256, || Seen {
+            device: key.name.to_string(),
+            trust: key.trust.to_string(),
+            address: self.address.to_string(),
+            client_id: client.principal().client_id.to_string(),
+            serial: identity.serial_hex(),
+            issuer: identity.issuer.to_string(),
+            not_before: identity.not_before,
+            not_after: identity.not_after,
+            sha256: identity.sha256,
+        });
+    }
+
     fn refuse(&mut self, connect: &Connect<'_>, refused: &ConnectRefused) {
         METRICS.connects_refused.increment();
         self.log_refused(&refused.cause);
@@ -390,6 +412,7 @@ impl Desk<'_> {
     fn refuse_bytes(&mut self, error: ConnectError) {
         METRICS.protocol_errors.increment();
         self.log_refused(&error.to_string());
+        self.note_unreadable(error);
         match error.answer() {
             Some((version, answer)) => {
                 let packet = Packet::ConnAck(answer);
@@ -397,6 +420,19 @@ impl Desk<'_> {
             }
             None => self.outbound.close_with(None, Version::V3_1_1, error.reason(), &mut self.wakes),
         }
+    }
+
+    fn note_unreadable(&self, error: ConnectError) {
+        let Stage::Expecting(expecting) = &*self.stage else { return };
+        let DeviceKey { trust, name } = &expecting.client.key;
+        let reason = error.reason();
+        let facts = Refused { kind: Kind::Connect, trust, device: name, rule: None, cause: reason.name() };
+        self.service.hub().denials().add(facts, Some(*self.address), || Details {
+            cause: Some(error.to_string()),
+            reason_code: Some(reason as u8),
+            remedy: Some("see the client's MQTT library: what it sent first is no valid CONNECT".to_owned()),
+            ..Details::default()
+        });
     }
 
     fn log_refused(&self, cause: &str) {

@@ -3,6 +3,7 @@
 use super::LINGER;
 use super::listener::Service;
 use super::stream::GuardedStream;
+use crate::telemetry::denials::{Details, Kind, Refused};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use crate::tls::{CertificateRefusal, Handshake, HandshakeFailure, VerifiedClient};
@@ -49,7 +50,8 @@ pub(super) async fn run(
     match tokio::time::timeout(service.limits().handshake_timeout, accept).await {
         Err(_) => {
             METRICS.deadlines_missed.increment();
-            log_failure(
+            note_failure(
+                service,
                 address,
                 &HandshakeFailure::Other {
                     cause: "the handshake took longer than limits.handshake_timeout".to_owned(),
@@ -60,7 +62,7 @@ pub(super) async fn run(
         }
         Ok(Err((error, stream))) => {
             METRICS.handshakes_failed.increment();
-            log_failure(address, &handshake.explain_io(&error));
+            note_failure(service, address, &handshake.explain_io(&error));
             linger(stream).await;
             None
         }
@@ -85,6 +87,20 @@ pub(super) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     };
     // Whether it ends well or not: it ends.
     let _ = tokio::time::timeout(LINGER, goodbye).await;
+}
+
+/// Counted and shown with its cause, and logged.
+fn note_failure(service: &Service, address: SocketAddr, failure: &HandshakeFailure) {
+    let (subject, cause, remedy) = match failure {
+        HandshakeFailure::Certificate(CertificateRefusal { subject, cause, remedy, .. }) => {
+            (subject.as_str(), cause.as_str(), remedy.as_str())
+        }
+        HandshakeFailure::Other { cause, remedy } => ("", cause.as_str(), *remedy),
+    };
+    let refused = Refused { kind: Kind::Handshake, trust: "", device: subject, rule: None, cause };
+    let details = || Details { remedy: Some(remedy.to_owned()), ..Details::default() };
+    service.hub().denials().add(refused, Some(address), details);
+    log_failure(address, failure);
 }
 
 /// One line that says whose fault it was and what to do; a storm of them is sampled.

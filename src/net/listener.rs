@@ -7,6 +7,7 @@ use super::websocket;
 use crate::config::{Limits, Origin};
 use crate::hub::Hub;
 use crate::session::Moment;
+use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::METRICS;
 use crate::tls::ServerTls;
 use arc_swap::ArcSwap;
@@ -25,6 +26,7 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Service {
     hub: Arc<Hub>,
+    audit: Audit,
     started: Instant,
     connections: Arc<Semaphore>,
     unauthenticated: Arc<Semaphore>,
@@ -51,12 +53,18 @@ pub struct Listener {
 impl Service {
     /// Shares `hub` among connections; moments count from now.
     pub fn new(hub: Arc<Hub>) -> Arc<Self> {
+        Self::audited(hub, Audit::default())
+    }
+
+    /// As [`Service::new`]; devices that come for the first time are told to `audit`.
+    pub fn audited(hub: Arc<Hub>, audit: Audit) -> Arc<Self> {
         let limits = hub.limits();
         let permits = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
         Arc::new(Self {
             connections: permits(limits.connections),
             unauthenticated: permits(limits.unauthenticated_connections),
             started: Instant::now(),
+            audit,
             hub,
         })
     }
@@ -64,6 +72,11 @@ impl Service {
     /// The hub.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    /// Where events are recorded.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// The present moment of the broker.
@@ -141,7 +154,9 @@ impl Listener {
                 (None, _) => {}
                 (Some(established), Framing::Plain) => serve(established, service, alive),
                 (Some(established), Framing::WebSocket(origins)) => {
-                    if let Some(opened) = Box::pin(websocket::upgrade(established, &origins)).await {
+                    if let Some(opened) =
+                        Box::pin(websocket::upgrade(established, &origins, service.hub().denials())).await
+                    {
                         serve(opened, service, alive);
                     }
                 }

@@ -1,6 +1,6 @@
 //! What one transaction does to the records.
 
-use super::{DeviceKey, DeviceRecord, GroupRecord};
+use super::{DeviceKey, DeviceRecord, DeviceStatus, Effect, GroupRecord, Rule};
 use std::sync::Arc;
 
 /// One record's change.
@@ -16,6 +16,37 @@ pub enum Change {
     RemoveGroup(Arc<str>),
 }
 
+impl Change {
+    /// Whether the change takes access away and gives none, compared with the records before it: a device is disabled, or
+    /// an existing record gets denies and loses allows. Anything less plain counts as giving.
+    pub fn only_takes_away(&self, device: Option<&DeviceRecord>, group: Option<&GroupRecord>) -> bool {
+        match (self, device, group) {
+            (Self::PutDevice(after), Some(before), _) => {
+                let DeviceRecord { key, status, groups, rules, pins } = before;
+                let less_status = *status == after.status || after.status == DeviceStatus::Disabled;
+                less_status
+                    && (key, groups, pins) == (&after.key, &after.groups, &after.pins)
+                    && less_rules(rules, &after.rules)
+            }
+            // A record makes its device known, but for a disabled one.
+            (Self::PutDevice(after), None, _) => {
+                after.status == DeviceStatus::Disabled && after.groups.is_empty() && less_rules(&[], &after.rules)
+            }
+            (Self::PutGroup(after), _, Some(before)) => {
+                before.matches == after.matches && less_rules(&before.rules, &after.rules)
+            }
+            // What goes may have denied, or kept a certificate out that a group matches.
+            (Self::PutGroup(_) | Self::RemoveDevice(_) | Self::RemoveGroup(_), ..) => false,
+        }
+    }
+}
+
+fn less_rules(before: &[Rule], after: &[Rule]) -> bool {
+    let lost = |effect| move |rule: &&Rule| rule.effect == effect;
+    before.iter().filter(lost(Effect::Deny)).all(|rule| after.contains(rule))
+        && after.iter().filter(lost(Effect::Allow)).all(|rule| before.contains(rule))
+}
+
 /// Changes that take effect together or not at all; together they raise the generation by one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeSet {
@@ -24,3 +55,6 @@ pub struct ChangeSet {
     /// At most one per record.
     pub changes: Vec<Change>,
 }
+
+#[cfg(test)]
+mod tests;

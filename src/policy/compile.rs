@@ -162,6 +162,11 @@ impl Policy {
         Self { now, epoch, ..self.clone() }
     }
 
+    /// Up to when, in Unix seconds, rules have ended in it.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
     /// Its epoch.
     pub fn epoch(&self) -> Epoch {
         self.epoch
@@ -216,7 +221,7 @@ impl Policy {
         self.devices.find(self.trusts.number(&key.trust)?, &key.name)
     }
 
-    fn key_of(&self, device: DeviceView<'_>) -> Option<DeviceKey> {
+    pub(super) fn key_of(&self, device: DeviceView<'_>) -> Option<DeviceKey> {
         let trust = self.trusts.0.get(device.trust() as usize)?;
         Some(DeviceKey { trust: Arc::clone(trust), name: Arc::from(device.name()) })
     }

@@ -110,6 +110,13 @@ impl Devices {
         self.leaves().filter_map(|leaf| leaf.next_end(after)).min()
     }
 
+    /// Devices of the leaves where a rule ends after `after` and not after `until`.
+    pub(super) fn with_ends(&self, after: i64, until: i64) -> impl Iterator<Item = DeviceView<'_>> {
+        self.leaves()
+            .filter(move |leaf| leaf.next_end(after).is_some_and(|end| end <= until))
+            .flat_map(|leaf| leaf.devices().map(|(_, device)| device))
+    }
+
     /// Bytes of the arrays; what the allocator adds is not known here.
     pub(super) fn heap_bytes(&self) -> usize {
         let mut seen = HashSet::new();

@@ -1,7 +1,7 @@
 //! Why a decision is what it is, in words an operator can act on.
 
 use super::authorize::{Source, Standing, Stranger};
-use super::decision::Denied;
+use super::decision::{Denied, Refusal};
 use super::fill::{Filled, Filling};
 use super::name::is_invisible;
 use super::packed::RuleView;
@@ -148,40 +148,57 @@ impl Policy {
         lines: &mut Vec<String>,
     ) {
         let asked = format!("{} {:?}", question.action().as_str(), question.text());
+        let remedy = decision.err().and_then(|denied| self.remedy_of(principal, question, denied));
         match (decision, rule) {
             (Ok(()), Some(rule)) => lines.push(format!("allowed: {asked}, by rule {rule}")),
             (Ok(()), None) => lines.push(format!("allowed: {asked}")),
             (Err(_), Some(rule)) => {
                 lines.push(format!("denied: {asked}, by deny rule {rule}; a deny beats every allow"));
-                lines.push(format!("remedy: certmq acl remove {rule}"));
             }
             (Err(_), None) => self.conclude_default(principal, question, &asked, lines),
         }
+        lines.extend(remedy.map(|remedy| format!("remedy: {remedy}")));
     }
 
     fn conclude_default(&self, principal: &Principal, question: Question<'_>, asked: &str, lines: &mut Vec<String>) {
-        let who = shell_who(&principal.key);
         match self.standing(principal) {
             Err(Stranger::Unknown) => {
                 lines.push(format!("denied: {asked}: the device is unknown"));
                 lines.extend(self.did_you_mean(&principal.key));
-                lines.push(format!("remedy: certmq device add {who}"));
             }
-            Err(Stranger::Disabled) => {
-                lines.push(format!("denied: {asked}: the device is disabled"));
-                lines.push(format!("remedy: certmq device enable {who}"));
-            }
+            Err(Stranger::Disabled) => lines.push(format!("denied: {asked}: the device is disabled")),
             Err(Stranger::ClientId) => {
                 lines.push(format!("denied: {asked}: identity.client_id = \"cn\" demands the common name"));
-                lines.push("remedy: let the client connect with its common name as client id".to_owned());
             }
             Ok(_) if question.is_reserved() => {
                 lines.push(format!("denied: {asked}: only the broker publishes to $SYS"));
             }
+            Ok(_) => lines.push(format!("denied: {asked}: no allow matches, and what is not allowed is denied")),
+        }
+    }
+
+    /// What an operator can do about a denial of `topic`, a topic name or filter: a line to paste, or words. None where
+    /// nothing helps.
+    pub fn remedy(&self, principal: &Principal, action: Action, topic: &str, denied: Denied) -> Option<String> {
+        match action {
+            Action::Publish => self.remedy_of(principal, Question::Publish(TopicName::parse(topic).ok()?), denied),
+            Action::Subscribe => {
+                self.remedy_of(principal, Question::Subscribe(&TopicFilter::parse(topic).ok()?), denied)
+            }
+        }
+    }
+
+    /// Looks at no rule: cheap enough for the way of a packet.
+    fn remedy_of(&self, principal: &Principal, question: Question<'_>, denied: Denied) -> Option<String> {
+        if let Some(rule) = denied.rule {
+            return Some(format!("certmq acl remove {rule}"));
+        }
+        match self.standing(principal) {
+            Err(stranger) => Some(stranger.remedy(&principal.key)),
+            Ok(_) if question.is_reserved() => None,
             Ok(_) => {
-                lines.push(format!("denied: {asked}: no allow matches, and what is not allowed is denied"));
                 let (action, topic) = (question.action().as_str(), shell_word(question.inner()));
-                lines.push(format!("remedy: certmq acl allow {who} {action} {topic}"));
+                Some(format!("certmq acl allow {} {action} {topic}", shell_who(&principal.key)))
             }
         }
     }
@@ -191,6 +208,30 @@ impl Policy {
         let reversed = DistinguishedName::parse(&key.name).ok()?.reversed();
         let key = DeviceKey { trust: Arc::clone(&key.trust), name: Arc::from(reversed.as_str()) };
         self.device(&key).map(|_| format!("did you mean {key}?"))
+    }
+}
+
+impl Stranger {
+    fn remedy(self, key: &DeviceKey) -> String {
+        match self {
+            Self::Unknown => format!("certmq device add {}", shell_who(key)),
+            Self::Disabled => format!("certmq device enable {}", shell_who(key)),
+            Self::ClientId => "let the client connect with its common name as client id".to_owned(),
+        }
+    }
+}
+
+impl Refusal {
+    /// What an operator can do about it: a line to paste, or words.
+    pub fn remedy(&self, key: &DeviceKey) -> String {
+        match self {
+            Self::Unknown(_) => Stranger::Unknown.remedy(key),
+            Self::Disabled(_) => Stranger::Disabled.remedy(key),
+            Self::ClientId { .. } => Stranger::ClientId.remedy(key),
+            Self::NotPinned(_) => {
+                "if the device may use this certificate: certmq device add --cert FILE --pin".to_owned()
+            }
+        }
     }
 }
 

@@ -155,6 +155,10 @@ impl Groups {
         slots + names + self.iter().map(|(_, group)| group.heap_bytes()).sum::<usize>()
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Group> {
+        self.iter().map(|(_, group)| group)
+    }
+
     fn iter(&self) -> impl Iterator<Item = (u32, &Group)> {
         (0u32..).zip(&self.slots).filter_map(|(number, slot)| slot.as_deref().map(|group| (number, group)))
     }

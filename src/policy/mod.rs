@@ -19,6 +19,7 @@ pub mod record;
 mod authorize;
 mod compile;
 mod devices;
+mod ended;
 mod explain;
 mod fill;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use chain::{Certificate, CertificateFacts, ChainFacts};
 pub use change::{Change, ChangeSet};
 pub use compile::{CompileError, Compiler, Policy};
 pub use decision::{Admission, Attributes, Denied, Epoch, Grant, Holes, Permit, Principal, Refusal};
+pub use ended::Ended;
 pub use explain::Explanation;
 pub use identity::{DeviceKey, Identity, IdentityError, SubjectSelector};
 pub use memory::DecisionMemory;

@@ -8,6 +8,7 @@ use crate::net::Service;
 use crate::policy::{DeviceKey, Policy};
 use crate::protocol::ReasonCode;
 use crate::session::Moment;
+use crate::telemetry::audit::Event;
 use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
 
@@ -38,6 +39,12 @@ impl Live for LiveHub {
         let closed = self.hub().disconnect_device(device, reason, &mut Wakes::default());
         if closed > 0 {
             tracing::info!(device = %device.name.escape_debug(), closed, "connections closed: {reason}");
+            self.service.audit().record(Event::DeviceDisconnected {
+                device: (*device.name).into(),
+                trust: (*device.trust).into(),
+                connections: closed as u64,
+                reason: reason.name().into(),
+            });
         }
     }
 

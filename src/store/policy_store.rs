@@ -9,12 +9,14 @@
 //! between leaves a change that nobody was told about; `open` finishes it. Anything else means damage (sled, when
 //! its log is cut short, comes up with an older state that is whole in itself), and is refused.
 
+mod audit;
 mod backup;
 mod check;
 mod database;
 mod encoding;
 mod error;
 mod folder;
+mod held;
 mod journal;
 mod load;
 mod plan;
@@ -29,9 +31,12 @@ pub use load::{LoadError, load};
 pub use restore::{RestoreReport, RestoreSource, restore_policy};
 
 use crate::policy::{ChangeSet, DeviceKey, DeviceRecord, GroupRecord, Records};
+use crate::telemetry::audit::AuditStore;
+use audit::AuditTree;
 use database::{Database, References};
 use encoding::{Kind, Write};
 use folder::{Folder, Lock, Presence};
+use held::{Held, HeldSet, overlaid};
 use journal::{Entry, Journal, Mark};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use plan::Plan;
@@ -52,6 +57,8 @@ const SNAPSHOT_EVERY_SECONDS: i64 = 24 * 60 * 60;
 #[derive(Debug)]
 pub struct PolicyStore {
     shared: Arc<Shared>,
+    /// Taken after the writer.
+    held: RwLock<Held>,
     /// The snapshot being written, if one is.
     snapshot: Mutex<Option<JoinHandle<()>>>,
     _lock: Lock,
@@ -109,6 +116,7 @@ impl PolicyStore {
         }
         let store = Self {
             shared: Arc::new(Shared { folder, writer: Mutex::new(writer), database: RwLock::new(Some(database)) }),
+            held: RwLock::new(Held::default()),
             snapshot: Mutex::new(None),
             _lock: lock,
         };
@@ -169,9 +177,20 @@ impl PolicyStore {
         }
     }
 
-    /// The generation of the records.
+    /// The generation of the records, what is held included.
     pub fn generation(&self) -> u64 {
-        self.shared.writer.lock().state.generation
+        let writer = self.shared.writer.lock();
+        writer.state.generation + self.held_changes()
+    }
+
+    /// How many change sets are held in memory: see [`PolicyStore::hold`].
+    pub fn held_changes(&self) -> u64 {
+        self.held.read().sets.len() as u64
+    }
+
+    /// Where the audit trail keeps its anchor. To be dropped before the store.
+    pub fn audit(&self) -> Arc<dyn AuditStore> {
+        Arc::new(AuditTree(Arc::clone(&self.shared)))
     }
 
     /// The folder that was opened.
@@ -181,12 +200,14 @@ impl PolicyStore {
 
     /// Every device record, read one by one, by trust block and name.
     pub fn devices(&self) -> impl Iterator<Item = Result<DeviceRecord, StoreError>> + '_ {
-        self.decoded(Kind::Device, encoding::decode_device)
+        let stored = self.decoded(Kind::Device, encoding::decode_device);
+        overlaid(stored, self.held.read().devices.clone(), |record| record.key.clone())
     }
 
     /// Every group record, by name.
     pub fn groups(&self) -> impl Iterator<Item = Result<GroupRecord, StoreError>> + '_ {
-        self.decoded(Kind::Group, encoding::decode_group)
+        let stored = self.decoded(Kind::Group, encoding::decode_group);
+        overlaid(stored, self.held.read().groups.clone(), |record| Arc::clone(&record.name))
     }
 
     fn decoded<T: 'static>(
@@ -208,11 +229,17 @@ impl PolicyStore {
 
     /// One device's record.
     pub fn device(&self, key: &DeviceKey) -> Result<Option<DeviceRecord>, StoreError> {
+        if let Some(held) = self.held.read().devices.get(key) {
+            return Ok(Some(held.clone()));
+        }
         self.one(Kind::Device, &encoding::device_key(key), encoding::decode_device)
     }
 
     /// One group's record.
     pub fn group(&self, name: &str) -> Result<Option<GroupRecord>, StoreError> {
+        if let Some(held) = self.held.read().groups.get(name) {
+            return Ok(Some(held.clone()));
+        }
         self.one(Kind::Group, name.as_bytes(), encoding::decode_group)
     }
 
@@ -233,7 +260,7 @@ impl PolicyStore {
         let devices = self.devices().map(|record| record.map(|record| (record.key.clone(), record)));
         let groups = self.groups().map(|record| record.map(|record| (record.name.clone(), record)));
         Ok(Records {
-            generation: writer.state.generation,
+            generation: writer.state.generation + self.held_changes(),
             devices: devices.collect::<Result<_, _>>()?,
             groups: groups.collect::<Result<_, _>>()?,
         })
@@ -249,6 +276,7 @@ impl PolicyStore {
     pub fn commit(&self, changes: &ChangeSet, author: &str, now: i64) -> Result<u64, StoreError> {
         let mut writer = self.shared.writer.lock();
         self.shared.settle(&mut writer)?;
+        self.write_held(&mut writer)?;
         let found = writer.state.generation;
         if let Some(expected) = changes.expected_generation.filter(|expected| *expected != found) {
             return Err(StoreError::Generation { expected, found });
@@ -261,6 +289,43 @@ impl PolicyStore {
             self.snapshot_in_background(now);
         }
         Ok(generation)
+    }
+
+    /// Keeps `changes` in memory until there is room on the disk, and shows the records as if they were there. For changes
+    /// that only take access away: whatever else a full disk refuses, these count. A restart forgets them.
+    ///
+    /// # Errors
+    /// [`StoreError::Generation`].
+    pub fn hold(&self, changes: &ChangeSet, author: &str, now: i64) -> Result<u64, StoreError> {
+        let found = self.generation();
+        if let Some(expected) = changes.expected_generation.filter(|expected| *expected != found) {
+            return Err(StoreError::Generation { expected, found });
+        }
+        self.held.write().push(changes, author, now);
+        Ok(found + 1)
+    }
+
+    /// Makes what is held durable, in the order it came. Returns how many change sets that were.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] while there is no room; what was written until then is.
+    pub fn make_durable(&self) -> Result<u64, StoreError> {
+        let mut writer = self.shared.writer.lock();
+        self.shared.settle(&mut writer)?;
+        self.write_held(&mut writer)
+    }
+
+    fn write_held(&self, writer: &mut MutexGuard<'_, Writer>) -> Result<u64, StoreError> {
+        let mut held = self.held.write();
+        let mut written = 0;
+        while let Some(HeldSet { changes, author, now }) = held.sets.first() {
+            let changes = changes.iter().map(StoredChange::from).collect();
+            self.shared.commit(writer, changes, author, *now)?;
+            held.sets.remove(0);
+            written += 1;
+        }
+        *held = Held::default();
+        Ok(written)
     }
 
     /// Writes a snapshot and starts the journal anew. Commits wait meanwhile; reading goes on.

@@ -81,6 +81,25 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// As [`escape`] for JSON, by the escapes of JSON: the values stay what they were. Controls below U+007F stand in its
+/// strings escaped already, and between them as white space.
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    let steers = |character: char| !character.is_ascii_whitespace() && steers(character);
+    if !json.chars().any(steers) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if steers(character) {
+            // All of them lie in the basic plane.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 /// C0 and C1 controls, and the marks that reverse the direction of text on a terminal.
 fn steers(character: char) -> bool {
     character.is_control()

@@ -146,6 +146,12 @@ metrics! {
     messages_too_large: Counter,
     /// Messages that expired before delivery.
     messages_expired: Counter,
+    /// Lines written to the audit trail.
+    audit_events: Counter,
+    /// Events that the audit trail lost: the disk took nothing, or they came too fast.
+    audit_events_lost: Counter,
+    /// Denials that the ring left out: one device was denied too often in a second.
+    denials_left_out: Counter,
     /// Retained messages refused because a limit was reached.
     retained_over_limit: Counter,
 }

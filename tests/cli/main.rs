@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod help;
 mod offline;
 mod online;
@@ -80,6 +81,13 @@ impl Outcome {
     fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
+    }
+
+    /// The command line was wrong, and the message has `part`.
+    #[track_caller]
+    fn refused_usage(self, part: &str) {
+        let outcome = self.expect(64);
+        assert!(outcome.stderr.contains(part), "{outcome:#?}");
     }
 
     /// It failed with `code`, said so on stderr alone, and the message has all `parts`.

@@ -6,9 +6,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod audit;
 mod before_connect;
 mod clients;
 mod delivery;
+mod full_disk;
 mod handshake;
 mod identity;
 mod isolation;

@@ -132,3 +132,54 @@ fn what_was_committed_is_there_after_a_restart() {
     assert!(may_publish(&second.policy(), "CN=x", "a/x"));
     assert_eq!(second.policy().generation(), 1);
 }
+
+fn rule(effect: Effect, filter: &str) -> Rule {
+    Rule::new(effect, Action::Publish, filter, Bounds::default(), None).unwrap()
+}
+
+#[test]
+fn a_rule_that_ended_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, _) = authority(&folder.path().join("data"));
+    let own = Rule::new(Effect::Deny, Action::Publish, "b", Bounds::default(), Some(150)).unwrap();
+    let record = DeviceRecord::new(key("CN=x"), DeviceStatus::Enabled, vec![Arc::from("g")], vec![own], Vec::new());
+    authority.commit(&changes(vec![group(Some(100)), Change::PutDevice(record.unwrap())]), "test", 1).unwrap();
+    let told = |after| authority.policy().ended_since(after).into_iter().map(|ended| ended.whose).collect::<Vec<_>>();
+    assert!(told(1).is_empty());
+    authority.advance(100);
+    assert_eq!(told(1), ["group g"]);
+    assert!(told(100).is_empty());
+    // A change lets rules end, too.
+    authority.commit(&changes(vec![device("CN=y", DeviceStatus::Enabled, &[])]), "test", 200).unwrap();
+    assert_eq!(told(100), ["device CN=x"]);
+    assert_eq!(told(1), ["group g", "device CN=x"]);
+}
+
+/// What a store shows of a change that waits for room, as the authority asks for it.
+#[test]
+fn held_changes_show_in_the_records_and_become_durable_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let (authority, _) = authority(&path);
+    let store = authority.store();
+    authority.commit(&changes(vec![group(None), device("CN=x", DeviceStatus::Enabled, &["g"])]), "test", 1).unwrap();
+    let denied = |rules: Vec<Rule>| {
+        let record = DeviceRecord::new(key("CN=x"), DeviceStatus::Enabled, vec![Arc::from("g")], rules, Vec::new());
+        changes(vec![Change::PutDevice(record.unwrap())])
+    };
+    let (one, two) = (rule(Effect::Deny, "a"), rule(Effect::Deny, "b"));
+    assert!(store.hold(&ChangeSet { expected_generation: Some(7), ..denied(Vec::new()) }, "test", 2).is_err());
+    assert_eq!(store.hold(&denied(vec![one.clone()]), "test", 2).unwrap(), 2);
+    assert_eq!(store.device(&key("CN=x")).unwrap().unwrap().rules, std::slice::from_ref(&one));
+    assert_eq!(store.hold(&denied(vec![one.clone(), two.clone()]), "test", 3).unwrap(), 3);
+    assert_eq!((store.generation(), store.held_changes(), store.records().unwrap().generation), (3, 2, 3));
+    assert_eq!(store.devices().map(|record| record.unwrap().rules.len()).collect::<Vec<_>>(), [2]);
+    assert_eq!(authority.make_durable().unwrap(), 2);
+    assert_eq!((store.generation(), store.held_changes()), (3, 0));
+    store.hold(&denied(vec![one.clone(), two.clone(), rule(Effect::Deny, "c")]), "test", 4).unwrap();
+    authority.store().commit(&changes(vec![device("CN=y", DeviceStatus::Enabled, &[])]), "test", 5).unwrap();
+    assert_eq!((store.generation(), store.held_changes()), (5, 0), "what is held goes first");
+    drop(authority);
+    let again = PolicyStore::open(&path).unwrap();
+    assert_eq!(again.device(&key("CN=x")).unwrap().unwrap().rules.len(), 3);
+}

@@ -1,9 +1,9 @@
 //! Publications from the client: topic aliases, rights, exactly-once ids, and what the publisher is told.
 
-use super::{Client, Closed, log_denied};
+use super::{Client, Closed};
 use crate::config::mqtt::RefusedPublish;
 use crate::hub::{Published, Wakes, words};
-use crate::policy::Permit;
+use crate::policy::{Action, Permit};
 use crate::protocol::topic::TopicNameBuf;
 use crate::protocol::{PacketId, Properties, Publish, QoS, ReasonCode, TopicName, Version};
 use crate::session::{Arrival, Moment, Publication, TooManyUnreleased};
@@ -42,15 +42,15 @@ impl Client {
         }
         let policy = self.hub.policy.load();
         let judged = self.decisions.authorize_publish(&policy, &self.principal, topic, publish.qos, publish.retain);
+        if let Err(denied) = &judged {
+            let address = self.outbound.address();
+            self.hub.note_denied(&policy, &self.principal, address, Action::Publish, topic.as_str(), *denied);
+        }
         drop(policy);
         let reason = match judged {
             Ok(_) if !is_payload_as_said(publish.properties, publish.payload) => ReasonCode::PayloadFormatInvalid,
             Ok(permit) => self.route(permit, publish, now, wakes),
-            Err(denied) => {
-                METRICS.publishes_denied.increment();
-                log_denied(&self.principal, "publish", topic.as_str(), denied);
-                ReasonCode::NotAuthorized
-            }
+            Err(_) => ReasonCode::NotAuthorized,
         };
         self.conclude(topic, publish, reason, wakes)
     }

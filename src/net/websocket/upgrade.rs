@@ -5,6 +5,8 @@ use super::request::{self, Accepted, Refused};
 use crate::config::Origin;
 use crate::net::handshake::{Established, linger};
 use crate::net::transport::Transport;
+use crate::policy::DeviceKey;
+use crate::telemetry::denials::{self, Denials, Details, Kind};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use std::io;
@@ -31,11 +33,13 @@ enum Failure {
 pub(in crate::net) async fn run<S: Transport>(
     mut established: Established<S>,
     origins: &[Origin],
+    denials: &Denials,
 ) -> Option<Established<WebSocket<S>>> {
     let opened = tokio::time::timeout_at(established.deadline, open(&mut established.stream, origins)).await;
     match opened.unwrap_or(Err(Failure::Late)) {
         Ok(()) => Some(established.map(WebSocket::new)),
         Err(failure) => {
+            note(&established, &failure, denials);
             refuse(established, &failure).await;
             None
         }
@@ -66,6 +70,25 @@ async fn head(stream: &mut impl Transport) -> Result<Vec<u8>, Failure> {
             return Ok(head);
         }
     }
+}
+
+/// What the client asked for and does not get is shown to the operator.
+fn note<S>(established: &Established<S>, failure: &Failure, denials: &Denials) {
+    let Failure::Refused(refused) = failure else { return };
+    let (cause, remedy) = match refused {
+        Refused::Origin(_) => (
+            "a web page of another origin",
+            "if its pages may act with the device's rights, add the origin to listeners.wss.origins",
+        ),
+        _ => ("a WebSocket request that is none", "connect with MQTT over WebSocket, to / or /mqtt"),
+    };
+    let DeviceKey { trust, name } = &established.client.key;
+    let facts = denials::Refused { kind: Kind::Handshake, trust, device: name, rule: None, cause };
+    denials.add(facts, Some(established.address), || Details {
+        cause: Some(refused.to_string()),
+        remedy: Some(remedy.to_owned()),
+        ..Details::default()
+    });
 }
 
 /// Tells the client where there is something to tell, and the log.

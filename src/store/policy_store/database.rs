@@ -33,6 +33,8 @@ pub(super) struct Database {
     devices: sled::Tree,
     groups: sled::Tree,
     meta: sled::Tree,
+    /// Of the audit trail; no part of the records and their state.
+    audit: sled::Tree,
     /// Our own handle of `db`: what sled calls a flush is only `sync_file_range` on Linux, which leaves the size
     /// of the file and the cache of the disk out.
     file: File,
@@ -53,6 +55,7 @@ impl Database {
     /// Opens or makes the database in `path`.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         folder::make_private(path)?;
+        folder::refuse_full_to_open(path)?;
         Self::make_files(path)?;
         let mut database = Self::open_when_free(path)?;
         database.refuse_newer()?;
@@ -93,9 +96,10 @@ impl Database {
         let devices = db.open_tree(Kind::Device.tree()).map_err(failed)?;
         let groups = db.open_tree(Kind::Group.tree()).map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
+        let audit = db.open_tree("audit").map_err(failed)?;
         let data = path.join("db");
         let file = File::open(&data).map_err(|source| StoreError::io(data, source))?;
-        Ok(Self { path: path.to_owned(), db, devices, groups, meta, file, synced_blobs: HashSet::new() })
+        Ok(Self { path: path.to_owned(), db, devices, groups, meta, audit, file, synced_blobs: HashSet::new() })
     }
 
     fn refuse_newer(&self) -> Result<(), StoreError> {
@@ -178,6 +182,17 @@ impl Database {
         self.tree(kind).get(key).map_err(|fault| sled_error(&self.path, fault))
     }
 
+    /// What the audit trail keeps under `key`.
+    pub(super) fn audit_value(&self, key: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
+        guarded(&self.path, || self.audit.get(key).map_err(|fault| sled_error(&self.path, fault)))
+    }
+
+    /// Keeps it; on the disk after the next [`Database::sync`].
+    pub(super) fn put_audit(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        let put = || self.audit.insert(key, value).map_err(|fault| sled_error(&self.path, fault));
+        guarded(&self.path, || put().map(|_| ()))
+    }
+
     fn tree(&self, kind: Kind) -> &sled::Tree {
         match kind {
             Kind::Group => &self.groups,
@@ -247,7 +262,7 @@ impl Database {
     }
 
     /// Everything written so far is on the disk when this returns.
-    fn sync(&mut self) -> Result<(), StoreError> {
+    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
         guarded(&self.path, || self.db.flush().map_err(|fault| sled_error(&self.path, fault)))?;
         self.sync_blobs()?;
         self.file.sync_all().map_err(|source| StoreError::io(self.path.join("db"), source))

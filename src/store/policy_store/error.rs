@@ -43,6 +43,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the disk takes nothing now, but may again: full, or mounted read-only.
+    pub fn is_no_room(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::ReadOnly { .. })
+    }
+
     /// An error of the file system at `path`; a full and a read-only disk have names of their own.
     pub(super) fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
         let path = path.as_ref().to_owned();

@@ -18,6 +18,9 @@ use std::path::{Path, PathBuf};
 /// after a fault writes a snapshot of its page table.
 const HEADROOM: u64 = 4 << 20;
 
+/// Room that opening sled needs: a segment, and a snapshot of its page table.
+const OPENING: u64 = 2 << 20;
+
 /// How many bytes a changed byte may cost: the journal, sled's log, and the pages that sled rewrites.
 const AMPLIFICATION: u64 = 8;
 
@@ -95,13 +98,7 @@ impl Folder {
 
     /// Refuses before anything is written when the disk cannot take `bytes` more of changes.
     pub(super) fn refuse_full(&self, bytes: u64) -> Result<(), StoreError> {
-        let disk = nix::sys::statvfs::statvfs(&self.root)
-            .map_err(|errno| StoreError::io(&self.root, io::Error::from_raw_os_error(errno as i32)))?;
-        let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-        if free < HEADROOM.saturating_add(bytes.saturating_mul(AMPLIFICATION)) {
-            return Err(StoreError::Full { path: self.root.clone() });
-        }
-        Ok(())
+        refuse_less_room(&self.root, HEADROOM.saturating_add(bytes.saturating_mul(AMPLIFICATION)))
     }
 
     fn refuse_exposed(&self) -> Result<(), StoreError> {
@@ -121,6 +118,19 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Refuses to open sled where the disk is full: it writes when it opens, and what it cannot finish then counts as damage
+/// the next time.
+pub(super) fn refuse_full_to_open(path: &Path) -> Result<(), StoreError> {
+    refuse_less_room(path, OPENING)
+}
+
+fn refuse_less_room(path: &Path, bytes: u64) -> Result<(), StoreError> {
+    let disk = nix::sys::statvfs::statvfs(path)
+        .map_err(|errno| StoreError::io(path, io::Error::from_raw_os_error(errno as i32)))?;
+    let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+    if free < bytes { Err(StoreError::Full { path: path.to_owned() }) } else { Ok(()) }
 }
 
 /// Options that make a file nobody else can read.
