@@ -19,6 +19,7 @@ pub mod exit;
 mod export;
 mod group;
 mod help;
+mod import;
 mod man;
 pub mod output;
 mod quickstart;
@@ -87,6 +88,7 @@ enum Command {
     Acl(acl::Arguments),
     Apply(apply::Arguments),
     Export(export::Arguments),
+    Import(import::Arguments),
     Ca(ca::Arguments),
     Cert(cert::Arguments),
     Session(session::Arguments),
@@ -130,6 +132,7 @@ impl Command {
             Self::Acl(arguments) => arguments.run(context),
             Self::Apply(arguments) => arguments.run(context),
             Self::Export(arguments) => arguments.run(context),
+            Self::Import(arguments) => arguments.run(context),
             Self::Ca(arguments) => arguments.run(context),
             Self::Cert(arguments) => arguments.run(context),
             Self::Session(arguments) => arguments.run(context),

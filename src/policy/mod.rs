@@ -6,6 +6,7 @@
 //! Policy + Principal + topic -> Permit | Denied      authorize.rs, fill.rs, template.rs; memory.rs remembers
 //! Policy + Principal + filter -> Grant (QoS, holes) | Denied; explain.rs tells why
 //! fleet file <-> records -> ChangeSet                fleet.rs, change.rs
+//! rules of other brokers -> records                  import.rs
 //! ```
 
 pub mod chain;
@@ -13,6 +14,7 @@ pub mod change;
 pub mod decision;
 pub mod fleet;
 pub mod identity;
+pub mod import;
 pub mod name;
 pub mod record;
 
