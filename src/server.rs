@@ -139,13 +139,18 @@ async fn drain(hub: &Arc<Hub>, mut gone: mpsc::Receiver<()>) {
     tracing::info!("stopped");
 }
 
-/// Lets the hub do what is due.
+/// Lets the hub do what is due, by the broker's own clock, which only goes forward, and by the wall clock, which may
+/// be set.
 async fn tick(service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = interval.tick() => service.hub().tick(service.now(), &mut Wakes::default()),
+            _ = interval.tick() => {
+                let mut wakes = Wakes::default();
+                service.hub().tick(service.now(), &mut wakes);
+                service.hub().end_expired(unix_now(), &mut wakes);
+            }
             _ = stopped.changed() => return,
         }
     }

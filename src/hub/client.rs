@@ -5,6 +5,7 @@ mod publishing;
 pub(super) use publishing::is_payload_as_said;
 
 use super::detach::WillFate;
+use super::gate::Gate;
 use super::outbound::Outbound;
 use super::route::RouteMemory;
 use super::sessions::{ConnectionId, Locked, SessionCell};
@@ -31,6 +32,8 @@ pub struct Client {
     principal: Arc<Principal>,
     terms: Terms,
     outbound: Arc<Outbound>,
+    /// Away while a packet passes.
+    gate: Option<Arc<Gate>>,
     /// Session expiry in seconds, as CONNECT asked.
     wanted_expiry: u32,
     decisions: DecisionMemory,
@@ -58,6 +61,8 @@ enum Goodbye {
 pub enum Closed {
     /// The client said goodbye.
     ByClient,
+    /// The broker: what the client has sent and nobody has looked at counts no more.
+    ByBroker,
     /// The client did something it must not; a 5.0 client gets DISCONNECT with this code.
     Fault(ReasonCode, &'static str),
 }
@@ -71,6 +76,7 @@ impl Client {
         principal: Arc<Principal>,
         terms: Terms,
         outbound: &Arc<Outbound>,
+        gate: Arc<Gate>,
         wanted_expiry: u32,
     ) -> Self {
         Self {
@@ -81,6 +87,7 @@ impl Client {
             principal,
             terms,
             outbound: Arc::clone(outbound),
+            gate: Some(gate),
             wanted_expiry,
             decisions: DecisionMemory::default(),
             routes: RouteMemory::default(),
@@ -100,11 +107,23 @@ impl Client {
         &self.principal
     }
 
-    /// Serves one packet; answers go to the client's outbound.
+    /// Serves one packet; answers go to the client's outbound. Once a sweep or an operator has closed the connection,
+    /// nothing of it is served.
     ///
     /// # Errors
     /// [`Closed`] ends the connection: send what it says, then [`Client::end`].
     pub fn handle(&mut self, packet: Packet<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        // Taken out and put back, which costs less than another reference; a panic in between leaves none.
+        let Some(gate) = self.gate.take() else { return Err(Closed::ByBroker) };
+        let served = match gate.pass() {
+            Some(_passing) => self.serve(packet, now, wakes),
+            None => Err(Closed::ByBroker),
+        };
+        self.gate = Some(gate);
+        served
+    }
+
+    fn serve(&mut self, packet: Packet<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         METRICS.packets_received.increment();
         match packet {
             Packet::Publish(publish) => self.publish(&publish, now, wakes),

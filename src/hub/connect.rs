@@ -2,11 +2,12 @@
 
 use super::client::is_payload_as_said;
 use super::deadlines::Deadline;
+use super::gate::Gate;
 use super::outbound::Outbound;
 use super::sessions::{ConnectionId, Link, SessionCell, SessionKey, State};
 use super::wills::Will;
 use super::{Client, Hub, Wakes, words};
-use crate::policy::{ChainFacts, DeviceKey, Identity, Permit, Policy, Principal, Refusal};
+use crate::policy::{ChainFacts, DeviceKey, Identity, Lapse, Permit, Policy, Principal, Refusal};
 use crate::protocol::{ConnAck, Connect, Packet, PropertiesBuf, Property, ReasonCode, Version};
 use crate::session::{Expiry, Moment, ProblemInformation, Publication, Session, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
@@ -20,7 +21,7 @@ pub struct Peer<'a> {
     pub identity: &'a Identity,
     /// The device.
     pub key: &'a DeviceKey,
-    /// What later judgements need.
+    /// What later judgements need. However long ago its handshake was: CONNECT judges it anew.
     pub chain: &'a ChainFacts,
 }
 
@@ -34,6 +35,14 @@ pub struct ConnectRefused {
     pub cause: String,
     /// For the client: the cause, or less where that would tell it about others.
     told: String,
+}
+
+/// The connection that a session is to have.
+struct Line<'a> {
+    connection: ConnectionId,
+    outbound: &'a Arc<Outbound>,
+    gate: Arc<Gate>,
+    chain: &'a ChainFacts,
 }
 
 /// A CONNECT that was found good, before its session is touched.
@@ -69,6 +78,7 @@ impl Hub {
         let accepted = self.judge(peer, connect, &policy)?;
         self.judge_acknowledgement(&accepted)?;
         let connection = self.next_connection_id();
+        let line = Line { connection, outbound, gate: Arc::default(), chain: peer.chain };
         let key = SessionKey { device: peer.key.clone(), client_id: Arc::clone(&accepted.principal.client_id) };
         let mut wills = Vec::new();
         let cell = loop {
@@ -86,7 +96,7 @@ impl Hub {
                 continue;
             }
             state.pending_will = None;
-            self.attach(&cell, &mut state, connection, &accepted, present, outbound, now, wakes);
+            self.attach(&cell, &mut state, &line, &accepted, present, now, wakes);
             drop(state);
             break cell;
         };
@@ -97,7 +107,7 @@ impl Hub {
             self.fire(&will, now, wakes);
         }
         METRICS.clients_connected.increment();
-        self.judge_again(peer, &accepted, &policy, outbound, wakes);
+        self.judge_again(peer, &accepted, &policy, &line, wakes);
         Ok(Client::new(
             Arc::clone(self),
             cell,
@@ -105,23 +115,24 @@ impl Hub {
             accepted.principal,
             accepted.terms,
             outbound,
+            line.gate,
             accepted.wanted_expiry,
         ))
     }
 
-    /// Whoever disabled the device since `policy` was asked may have looked for its connections before this one was
-    /// attached. Now that it is, either they find it or the policy loaded here is theirs.
-    fn judge_again(
-        &self,
-        peer: Peer<'_>,
-        accepted: &Accepted,
-        policy: &Policy,
-        outbound: &Arc<Outbound>,
-        wakes: &mut Wakes,
-    ) {
+    /// Whoever disabled the device since `policy` was asked, or put another judge in force, may have looked for its
+    /// connections before this one was attached. Now that it is, either they find it or what is loaded here is theirs.
+    fn judge_again(&self, peer: Peer<'_>, accepted: &Accepted, policy: &Policy, line: &Line<'_>, wakes: &mut Wakes) {
         let present = self.policy();
-        if present.epoch() != policy.epoch() && present.admit(&accepted.principal, &peer.chain.leaf_sha256).is_err() {
-            outbound.close(accepted.terms.version, ReasonCode::AdministrativeAction, wakes);
+        let admitted =
+            present.epoch() == policy.epoch() || present.admit(&accepted.principal, &peer.chain.leaf_sha256).is_ok();
+        let judged = match admitted {
+            true => self.judge_chain(peer.key, peer.chain, self.unix()),
+            false => Err(Lapse::NotAdmitted),
+        };
+        if let Err(lapse) = judged {
+            line.outbound.close(accepted.terms.version, lapse.reason(), wakes);
+            line.gate.shut();
         }
     }
 
@@ -160,13 +171,13 @@ impl Hub {
         &self,
         cell: &Arc<SessionCell>,
         state: &mut State,
-        connection: ConnectionId,
+        line: &Line<'_>,
         accepted: &Accepted,
         present: bool,
-        outbound: &Arc<Outbound>,
         now: Moment,
         wakes: &mut Wakes,
     ) {
+        let &Line { connection, outbound, .. } = line;
         let mut properties = PropertiesBuf::default();
         self.announce(accepted, &mut properties);
         let acknowledgement =
@@ -178,11 +189,15 @@ impl Hub {
         state.session.connect(Arc::clone(&accepted.principal), accepted.terms);
         state.session.expiry = accepted.expiry;
         cell.connected_by(connection);
+        let registration = self.connections.enter(cell, connection, line.chain);
+        let chain = Some(Arc::clone(&registration.chain));
         state.link = Some(Link {
             connection,
             outbound: Arc::clone(outbound),
+            gate: Arc::clone(&line.gate),
+            registration,
             version: accepted.terms.version,
-            will: accepted.will.clone().map(|will| Will { from: Some(cell.id), ..will }),
+            will: accepted.will.clone().map(|will| Will { from: Some(cell.id), chain, ..will }),
             since: now,
             silence,
         });
@@ -240,6 +255,7 @@ impl Hub {
         let (client_id, assigned) = self.client_id(connect)?;
         let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id));
         policy.admit(&principal, &peer.chain.leaf_sha256).map_err(|refusal| ConnectRefused::not_admitted(&refusal))?;
+        self.judge_chain(peer.key, peer.chain, self.unix()).map_err(ConnectRefused::lapsed)?;
         Ok(Accepted {
             terms: terms(connect, self.mqtt.outgoing_topic_aliases),
             expiry: self.expiry(connect),
@@ -336,6 +352,7 @@ impl Hub {
         Ok(Some(Will {
             message: Arc::clone(publication.message()),
             from: None,
+            chain: None,
             delay: will.properties.will_delay_interval().map(seconds).unwrap_or_default(),
             expiry: will.properties.message_expiry_interval().map(seconds),
         }))
@@ -355,6 +372,15 @@ impl ConnectRefused {
             Refusal::ClientId { .. } => "the client id must be the common name of the certificate",
         };
         Self { reason: ReasonCode::NotAuthorized, cause: refusal.to_string(), told: told.to_owned() }
+    }
+
+    /// What the handshake accepted has lapsed since.
+    fn lapsed(lapse: Lapse) -> Self {
+        Self {
+            reason: ReasonCode::NotAuthorized,
+            cause: format!("the certificate, which the handshake accepted, is no longer good: {lapse}"),
+            told: "this certificate is no longer accepted".to_owned(),
+        }
     }
 
     /// Answers `connect` with this and ends its connection.

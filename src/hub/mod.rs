@@ -12,10 +12,11 @@
 //!
 //! In this order, never the other way round; what stands on one line is never held together:
 //!
+//! 0. the gate of a connection, around each packet of its task; who shuts it holds nothing;
 //! 1. a session (`SessionCell`), never two at once: a client leaves its own before it publishes;
 //! 2. a partition of the subscription tree;
 //! 3. the members of a shared group · the strays between members · a shard of the session table · the retained messages
-//!    · the deadlines;
+//!    · the deadlines · the index of connections;
 //! 4. an outbound.
 //!
 //! A route is a hint: the receiver's own subscription, under its session's lock, decides. So nothing is delivered
@@ -23,8 +24,10 @@
 
 mod client;
 mod connect;
+mod connections;
 mod deadlines;
 mod detach;
+mod gate;
 mod inspect;
 mod operate;
 mod outbound;
@@ -34,6 +37,7 @@ mod route;
 mod sessions;
 mod shared;
 mod subscribe;
+mod sweep;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -45,27 +49,31 @@ pub use client::{Client, Closed};
 pub use connect::{ConnectRefused, Peer};
 pub use inspect::{Page, Presence, Selection, SessionCursor, SessionFacts, SubscriptionFacts, Summary, WillFacts};
 pub use operate::{HubStatus, Removed};
-pub use outbound::{Outbound, Taken, Wakes};
+pub use outbound::{Outbound, Readiness, Taken, Wakes};
 pub use publish::Published;
 pub use route::RouteMemory;
+pub use sweep::{Swept, Touched};
 
 use crate::config::mqtt::QueueFull;
 use crate::config::{Limits, MqttSettings};
-use crate::policy::Policy;
+use crate::policy::{AsAccepted, Policy};
 use crate::session::{Bounds, QueueFullPolicy, SessionId};
 use arc_swap::ArcSwap;
+use connections::Connections;
 use deadlines::Deadlines;
 use retained::RetainedMessages;
 use sessions::{ConnectionId, SessionTable};
 use shared::Strays;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use sweep::Bench;
 use tree::SubscriptionTree;
 
 /// The broker without its sockets.
 #[derive(Debug)]
 pub struct Hub {
     policy: ArcSwap<Policy>,
+    judge: ArcSwap<Bench>,
     mqtt: MqttSettings,
     limits: Limits,
     bounds: Bounds,
@@ -75,6 +83,9 @@ pub struct Hub {
     /// Those of `$SYS`, which no limit and no wildcard reaches.
     system: RetainedMessages,
     deadlines: Deadlines,
+    connections: Arc<Connections>,
+    /// The wall clock when it was last looked at, Unix seconds.
+    unix: AtomicI64,
     strays: Strays,
     last_id: AtomicU64,
 }
@@ -94,12 +105,15 @@ impl Hub {
         };
         Arc::new(Self {
             policy: ArcSwap::new(policy),
+            judge: ArcSwap::from_pointee(Bench(Arc::new(AsAccepted))),
             bounds,
             sessions: SessionTable::new(),
             subscriptions: SubscriptionTree::new(),
             retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
             system: RetainedMessages::new(usize::MAX, usize::MAX),
             deadlines: Deadlines::default(),
+            connections: Arc::default(),
+            unix: AtomicI64::new(0),
             strays: Strays::default(),
             last_id: AtomicU64::new(0),
             mqtt,

@@ -51,6 +51,17 @@ pub(super) enum Room {
     Closing,
 }
 
+/// Whether a connection's packets should be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Yes.
+    Open,
+    /// Not until some of what waits is written.
+    Full,
+    /// Never again.
+    Closing,
+}
+
 /// Connections to wake at the end of a batch, each once.
 #[derive(Debug, Default)]
 pub struct Wakes {
@@ -131,12 +142,27 @@ impl Outbound {
 
     /// Whether [`Outbound::close`] was called.
     pub fn is_closing(&self) -> bool {
-        self.inner.lock().closing.is_some()
+        self.closing().is_some()
+    }
+
+    /// Why [`Outbound::close`] was called, if it was.
+    pub fn closing(&self) -> Option<ReasonCode> {
+        self.inner.lock().closing
     }
 
     /// Whether the client should not be read from until some of what waits is written.
     pub fn is_full(&self) -> bool {
         self.inner.lock().outbox.is_full()
+    }
+
+    /// Whether the next packet should be served.
+    pub fn readiness(&self) -> Readiness {
+        let inner = self.inner.lock();
+        match (inner.closing, inner.outbox.is_full()) {
+            (Some(_), _) => Readiness::Closing,
+            (None, true) => Readiness::Full,
+            (None, false) => Readiness::Open,
+        }
     }
 
     /// Whether publications could be appended. Who finds it full is told: the client's task pulls when it has written.

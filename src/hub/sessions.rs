@@ -1,5 +1,7 @@
 //! The session table: (device, client id) -> session. No certificate ever reaches another device's session.
 
+use super::connections::Registration;
+use super::gate::Gate;
 use super::outbound::Outbound;
 use super::retained::Cursor;
 use super::shared::{Seats, SharedStanding, Standing};
@@ -73,6 +75,9 @@ pub(super) struct State {
 pub(super) struct Link {
     pub(super) connection: ConnectionId,
     pub(super) outbound: Arc<Outbound>,
+    pub(super) gate: Arc<Gate>,
+    /// What sweeps find it by.
+    pub(super) registration: Registration,
     pub(super) version: Version,
     /// When it was accepted.
     pub(super) since: Moment,

@@ -1,14 +1,16 @@
 //! What later judgements of a live connection need of its certificate chain.
 
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
-/// About 100 bytes; the chain itself is dropped after the handshake.
+/// About 100 bytes; the chain itself is dropped after the handshake. Certificates of CAs are shared among the chains
+/// of live connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainFacts {
     /// SHA-256 of the SubjectPublicKeyInfo of the trust anchor.
     pub anchor: [u8; 32],
     /// (issuer, serial) of every certificate of the path below the anchor, leaf first.
-    pub certificates: Box<[Certificate]>,
+    pub certificates: Box<[Arc<Certificate>]>,
     /// The earliest end of validity in the path, Unix seconds.
     pub not_after: i64,
     /// SHA-256 of the leaf certificate.
@@ -46,7 +48,7 @@ impl ChainFacts {
         let path = || std::iter::once(leaf).chain(intermediates);
         Self {
             anchor,
-            certificates: path().map(|facts| facts.certificate.clone()).collect(),
+            certificates: path().map(|facts| Arc::new(facts.certificate.clone())).collect(),
             not_after: path().map(|facts| facts.not_after).fold(leaf.not_after, i64::min),
             leaf_sha256: leaf.sha256,
         }

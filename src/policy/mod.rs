@@ -5,6 +5,7 @@
 //! records (devices, groups, rules) -> Policy         record.rs, compile.rs, devices.rs, groups.rs: shares structure
 //! Policy + Principal + topic -> Permit | Denied      authorize.rs, fill.rs, template.rs; memory.rs remembers
 //! Policy + Principal + filter -> Grant (QoS, holes) | Denied; explain.rs tells why
+//! ChainFacts of a live connection -> stays | Lapse   chain.rs, standing.rs
 //! fleet file <-> records -> ChangeSet                fleet.rs, change.rs
 //! rules of other brokers -> records                  import.rs
 //! ```
@@ -28,6 +29,7 @@ mod fixture;
 mod groups;
 mod memory;
 mod packed;
+mod standing;
 mod template;
 
 pub use chain::{Certificate, CertificateFacts, ChainFacts};
@@ -42,6 +44,7 @@ pub use record::{
     Action, Attribute, Bounds, DeviceRecord, DeviceStatus, Effect, GroupRecord, QoSBound, RecordError, Records,
     RetainBound, Rule, RuleError, RuleId,
 };
+pub use standing::{AsAccepted, Lapse, LiveJudge, Writings};
 
 /// What of the settings the policy needs (sections `identity` and `policy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -158,7 +158,7 @@ impl JudgedPath {
     fn into_facts(self, leaf: &CertificateDer<'_>) -> ChainFacts {
         ChainFacts {
             anchor: self.anchor,
-            certificates: self.certificates.into(),
+            certificates: self.certificates.into_iter().map(Arc::new).collect(),
             not_after: self.not_after,
             leaf_sha256: Sha256::digest(leaf).into(),
         }

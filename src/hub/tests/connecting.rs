@@ -85,7 +85,7 @@ fn nothing_follows_disconnect() {
     );
     publisher.publish("t/a", QoS::AtMostOnce, 0, "lost");
     publisher.publish("t/a", QoS::AtLeastOnce, 1, "kept");
-    reader.handle(Packet::PingReq).unwrap();
+    assert_eq!(reader.handle(Packet::PingReq), Err(Closed::ByBroker));
     assert_eq!(reader.seen(), ["DISCONNECT AdministrativeAction"]);
     reader.break_off();
     let mut again = world.try_connect(&Dial::v5("a")).unwrap();

@@ -161,6 +161,6 @@ fn fault(served: Result<(), Closed>) -> Option<ReasonCode> {
     match served {
         Ok(()) => None,
         Err(Closed::Fault(reason, _)) => Some(reason),
-        Err(Closed::ByClient) => panic!("the client said no goodbye"),
+        Err(Closed::ByClient | Closed::ByBroker) => panic!("the client said no goodbye"),
     }
 }

@@ -155,7 +155,8 @@ fn chain_facts_hold_the_path_and_its_earliest_end() {
     let facts = crate::policy::ChainFacts::new([7; 32], &leaf, std::slice::from_ref(&above));
     assert_eq!(facts.not_after, above.not_after);
     assert_eq!(facts.leaf_sha256, leaf.sha256);
-    assert_eq!(&facts.certificates[..], [leaf.certificate.clone(), above.certificate.clone()]);
+    let path: Vec<_> = facts.certificates.iter().map(|certificate| &**certificate).collect();
+    assert_eq!(path, [&leaf.certificate, &above.certificate]);
     assert_eq!(
         leaf.certificate,
         Certificate::new(&name(&[&[(O, UTF8, b"acme")], &[(CN, UTF8, b"test CA")]]), &[0, 1, 2])
