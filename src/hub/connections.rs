@@ -4,7 +4,7 @@
 //! that share one, both are judged, and the judgement decides.
 
 use super::sessions::{ConnectionId, SessionCell};
-use crate::policy::{Certificate, ChainFacts};
+use crate::policy::{Certificate, ChainFacts, PathCertificate};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
@@ -25,7 +25,7 @@ struct Index {
     /// By the end of validity, Unix seconds; what was found to have ended is taken out.
     ends: BTreeSet<(i64, u64)>,
     /// Certificates of CAs, shared by all chains that go through them.
-    issuers: HashSet<Arc<Certificate>, ahash::RandomState>,
+    issuers: HashSet<Arc<PathCertificate>, ahash::RandomState>,
 }
 
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Connections {
     }
 
     fn keys(&self, chain: &ChainFacts) -> Vec<u64> {
-        let path = chain.certificates.iter().map(|certificate| Support::Certificate(certificate));
+        let path = chain.certificates.iter().map(|path| Support::Certificate(&path.certificate));
         let supports = [Support::Anchor(&chain.anchor), Support::Leaf(&chain.leaf_sha256)].into_iter().chain(path);
         let mut keys: Vec<u64> = supports.map(|support| self.key(support)).collect();
         keys.sort_unstable();
@@ -158,7 +158,7 @@ impl Index {
                 Some(known) => *certificate = Arc::clone(known),
                 None => {
                     // Of our own, so that its holders can be counted.
-                    *certificate = Arc::new(Certificate::clone(certificate));
+                    *certificate = Arc::new(PathCertificate::clone(certificate));
                     self.issuers.insert(Arc::clone(certificate));
                 }
             }

@@ -32,7 +32,7 @@ mod packed;
 mod standing;
 mod template;
 
-pub use chain::{Certificate, CertificateFacts, ChainFacts};
+pub use chain::{Certificate, CertificateFacts, ChainFacts, PathCertificate};
 pub use change::{Change, ChangeSet};
 pub use compile::{CompileError, Compiler, Policy};
 pub use decision::{Admission, Attributes, Denied, Epoch, Grant, Holes, Permit, Principal, Refusal};

@@ -14,9 +14,11 @@ mod certificate;
 mod crl;
 mod crl_der;
 mod der;
+mod difference;
 mod failure;
 mod files;
 mod judge;
+mod live;
 mod name;
 mod refusal;
 mod server_identity;
@@ -24,13 +26,15 @@ mod signature;
 mod trust;
 mod verifier;
 
+pub use difference::{AnchorChange, BlockChange, BlockChangeKind, RevokedCertificates, StaleList, TrustDifference};
 pub use failure::HandshakeFailure;
+pub use live::LiveFault;
 pub use refusal::CertificateRefusal;
 
 use crate::config::TlsSettings;
 use crate::config::tls::{ExtendedKeyUsage, ExtendedMasterSecret, TlsVersion};
 use crate::policy::{ChainFacts, DeviceKey, Identity, SubjectSelector};
-use crl::{RevocationIndex, RevocationRules};
+use crl::RevocationIndex;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 use rustls::sign::SingleCertAndKey;
@@ -60,9 +64,9 @@ pub struct ServerTls {
     max_record: Option<usize>,
 }
 
-/// Who is let in.
+/// Who is let in, and who may stay.
 #[derive(Debug)]
-struct Trust {
+pub struct Trust {
     blocks: TrustBlocks,
     revocation: RevocationIndex,
     selector: SubjectSelector,
@@ -115,11 +119,9 @@ impl ServerTls {
         let algorithms = provider.signature_verification_algorithms;
         let identity =
             server_identity::load(&settings.certificate, &settings.private_key, &provider, now, &mut notices)?;
-        let blocks = TrustBlocks::load(&settings.trust, now, &mut notices)?;
-        let crls: Vec<_> = settings.trust.iter().flat_map(|block| block.crl.iter().cloned()).collect();
-        let rules =
-            RevocationRules { stale: settings.stale_crl, required: settings.crl_required, algorithms: algorithms.all };
-        let revocation = RevocationIndex::load(&crls, &blocks.issuers(), rules, now, &mut notices)?;
+        let blocks = TrustBlocks::load(settings, now, &mut notices)?;
+        let revocation = RevocationIndex::load(&settings.trust, &blocks.issuers(), algorithms.all)?;
+        notices.extend(revocation.notices(&blocks, now));
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions(settings.minimum_version))
             .map_err(|error| TlsError::Configuration(format!("tls.minimum_version cannot be served: {error}")))?;
@@ -149,6 +151,11 @@ impl ServerTls {
     #[must_use]
     pub fn with_max_record(&self, bytes: usize) -> Self {
         Self { max_record: max_record(bytes), ..self.clone() }
+    }
+
+    /// Whom this configuration trusts: for judging live connections, and to compare with another one's.
+    pub fn trust(&self) -> &Arc<Trust> {
+        &self.trust
     }
 
     /// Starts one handshake.

@@ -48,6 +48,10 @@ pub(super) enum Cause {
         not_before: i64,
         not_after: i64,
     },
+    /// The trust block whose CA vouches takes other subjects only.
+    ForeignSubject {
+        block: String,
+    },
     WrongPurpose,
     NoPurpose,
     CaAsDevice,
@@ -115,7 +119,7 @@ impl Cause {
         match self {
             Self::UnknownIssuer => 0,
             Self::ForeignIssuer => 1,
-            Self::Revocation { .. } | Self::CaOutOfDate { .. } => 3,
+            Self::Revocation { .. } | Self::CaOutOfDate { .. } | Self::ForeignSubject { .. } => 3,
             _ => 2,
         }
     }
@@ -126,7 +130,9 @@ impl Cause {
             Self::OldVersion | Self::Unreadable(_) | Self::CriticalExtension | Self::Identity(_) => {
                 CertificateError::BadEncoding
             }
-            Self::UnknownIssuer | Self::ForeignIssuer | Self::PathConstraint(_) => CertificateError::UnknownIssuer,
+            Self::UnknownIssuer | Self::ForeignIssuer | Self::PathConstraint(_) | Self::ForeignSubject { .. } => {
+                CertificateError::UnknownIssuer
+            }
             Self::Expired { .. } | Self::CaOutOfDate { .. } => CertificateError::Expired,
             Self::NotYetValid { .. } => CertificateError::NotValidYet,
             Self::WrongPurpose | Self::NoPurpose | Self::CaAsDevice => CertificateError::InvalidPurpose,
@@ -157,6 +163,9 @@ impl Cause {
             }
             Self::CaOutOfDate { ca, not_before, not_after } => {
                 format!("the trusted CA {ca} is valid from {} to {} only", date(*not_before), date(*not_after))
+            }
+            Self::ForeignSubject { block } => {
+                format!("its subject ends with none of the `subjects` of trust block \"{block}\", whose CA issued it")
             }
             Self::WrongPurpose => "its extended key usage does not include clientAuth".to_owned(),
             Self::NoPurpose => "it has no extended key usage, and tls.require_eku demands one".to_owned(),
@@ -189,6 +198,10 @@ impl Cause {
             Self::Expired { .. } => "renew the certificate, and look at the broker's clock",
             Self::NotYetValid { .. } => "look at the clocks of the CA and of the broker",
             Self::CaOutOfDate { .. } => "renew the CA certificate in tls.client_ca",
+            Self::ForeignSubject { .. } => {
+                "if it should be trusted, add the end of its subject to the block's `subjects`; ask that CA why it \
+                 issued the certificate"
+            }
             Self::WrongPurpose | Self::NoPurpose => "issue the certificate with extendedKeyUsage = clientAuth",
             Self::CaAsDevice => {
                 "issue the device's certificate with basicConstraints = CA:FALSE (`openssl req -x509` makes CA:TRUE)"
