@@ -1,8 +1,10 @@
 //! What later judgements of a live connection need of its certificate chain.
 
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
-/// About 180 bytes for a device right below its root; the chain itself is dropped after the handshake.
+/// About 180 bytes for a device right below its root; the chain itself is dropped after the handshake. Certificates of
+/// CAs can be shared among the chains of live connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainFacts {
     /// SHA-256 of the SubjectPublicKeyInfo of the trust anchor.
@@ -22,7 +24,7 @@ pub struct ChainFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathCertificate {
     /// How CRLs and the deny list name it: the key of an index.
-    pub certificate: Certificate,
+    pub certificate: Arc<Certificate>,
     /// First 16 bytes of SHA-256 of the SubjectPublicKeyInfo of its issuer: two CAs of one name are two issuers.
     pub issuer_key: [u8; 16],
 }
@@ -58,7 +60,7 @@ impl ChainFacts {
         let path = || std::iter::once(leaf).chain(intermediates);
         let issuer_keys = intermediates.iter().map(|above| &above.spki_sha256).chain([&anchor]).map(first_half);
         let of_path = |(facts, issuer_key): (&CertificateFacts, _)| PathCertificate {
-            certificate: facts.certificate.clone(),
+            certificate: Arc::new(facts.certificate.clone()),
             issuer_key,
         };
         Self {

@@ -112,7 +112,7 @@ impl Trust {
             let issuer = above.map_or(anchor.issuer, issuer_of_fields);
             self.check_revocation(block, certificate, &issuer, now)?;
             certificates.push(PathCertificate {
-                certificate: Certificate { issuer: issuer.id.name, serial: certificate.serial.into() },
+                certificate: Arc::new(Certificate { issuer: issuer.id.name, serial: certificate.serial.into() }),
                 issuer_key: issuer.id.key,
             });
         }

@@ -8,10 +8,11 @@ mod ca;
 use ca::{Crl, TestCa};
 use certmq::config::{TlsSettings, TrustBlockSettings};
 use certmq::policy::identity::certificate_facts;
-use certmq::policy::{ChainFacts, DeviceKey, SubjectSelector};
+use certmq::policy::{Certificate, ChainFacts, DeviceKey, SubjectSelector};
 use certmq::tls::{LiveFault, ServerTls, TrustDifference};
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -109,7 +110,10 @@ impl World {
 
     fn with_serial(&self, serial: [u8; SERIAL]) -> ChainFacts {
         let mut chain = self.chain.clone();
-        chain.certificates.iter_mut().for_each(|path| path.certificate.serial = serial.into());
+        for path in &mut chain.certificates {
+            let certificate = Certificate { serial: serial.into(), ..Certificate::clone(&path.certificate) };
+            path.certificate = Arc::new(certificate);
+        }
         chain
     }
 }
