@@ -146,7 +146,9 @@ impl From<CommitError> for AdminError {
 impl From<CompileError> for AdminError {
     fn from(error: CompileError) -> Self {
         let fault = match &error {
-            CompileError::NoSuchGroup { .. } | CompileError::NoSuchDevice(_) => Fault::Missing,
+            CompileError::NoSuchGroup { .. } | CompileError::NoSuchDevice(_) | CompileError::NoSuchDenial(_) => {
+                Fault::Missing
+            }
             _ => Fault::Data,
         };
         Self::new(fault, error.to_string())
@@ -157,7 +159,9 @@ impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         let fault = match &error {
             StoreError::InUse { .. } => Fault::InUse,
-            StoreError::NoSuchDevice { .. } | StoreError::NoSuchGroup { .. } => Fault::Missing,
+            StoreError::NoSuchDevice { .. } | StoreError::NoSuchGroup { .. } | StoreError::NoSuchDenial { .. } => {
+                Fault::Missing
+            }
             StoreError::Exposed { .. } => Fault::NotPermitted,
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 Fault::NotPermitted

@@ -4,7 +4,7 @@
 //! that share one, both are judged, and the judgement decides.
 
 use super::sessions::{ConnectionId, SessionCell};
-use crate::policy::{Certificate, ChainFacts, PathCertificate};
+use crate::policy::{Certificate, ChainFacts};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
@@ -25,7 +25,7 @@ struct Index {
     /// By the end of validity, Unix seconds; what was found to have ended is taken out.
     ends: BTreeSet<(i64, u64)>,
     /// Certificates of CAs, shared by all chains that go through them.
-    issuers: HashSet<Arc<PathCertificate>, ahash::RandomState>,
+    issuers: HashSet<Arc<Certificate>, ahash::RandomState>,
 }
 
 #[derive(Debug)]
@@ -153,12 +153,12 @@ impl Index {
     /// A copy of `chain` that shares the certificates of its CAs.
     fn sharing(&mut self, chain: &ChainFacts) -> ChainFacts {
         let mut chain = chain.clone();
-        for certificate in chain.certificates.iter_mut().skip(1) {
+        for certificate in chain.certificates.iter_mut().skip(1).map(|path| &mut path.certificate) {
             match self.issuers.get(certificate) {
                 Some(known) => *certificate = Arc::clone(known),
                 None => {
                     // Of our own, so that its holders can be counted.
-                    *certificate = Arc::new(PathCertificate::clone(certificate));
+                    *certificate = Arc::new(Certificate::clone(certificate));
                     self.issuers.insert(Arc::clone(certificate));
                 }
             }
@@ -168,7 +168,7 @@ impl Index {
 
     /// Forgets the certificates of CAs that only `chain` still held.
     fn forget_issuers(&mut self, chain: Arc<ChainFacts>) {
-        for certificate in chain.certificates.iter().skip(1) {
+        for certificate in chain.certificates.iter().skip(1).map(|path| &path.certificate) {
             // That of the chain and our own; the registration that is being given up holds the chain, not these.
             if Arc::strong_count(certificate) <= 2 {
                 self.issuers.remove(certificate);
@@ -216,3 +216,6 @@ impl Drop for Registration {
         self.connections.remove(self.connection);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,13 +4,13 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// About 180 bytes for a device right below its root; the chain itself is dropped after the handshake. Certificates of
-/// CAs are shared among the chains of live connections.
+/// CAs can be shared among the chains of live connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainFacts {
     /// SHA-256 of the SubjectPublicKeyInfo of the trust anchor.
     pub anchor: [u8; 32],
     /// Every certificate of the path below the anchor, leaf first. The issuer of the last one is the anchor.
-    pub certificates: Box<[Arc<PathCertificate>]>,
+    pub certificates: Box<[PathCertificate]>,
     /// The earliest end of validity in the path, Unix seconds.
     pub not_after: i64,
     /// SHA-256 of the leaf certificate.
@@ -21,10 +21,10 @@ pub struct ChainFacts {
 }
 
 /// One certificate of a path.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathCertificate {
     /// How CRLs and the deny list name it: the key of an index.
-    pub certificate: Certificate,
+    pub certificate: Arc<Certificate>,
     /// First 16 bytes of SHA-256 of the SubjectPublicKeyInfo of its issuer: two CAs of one name are two issuers.
     pub issuer_key: [u8; 16],
 }
@@ -60,12 +60,12 @@ impl ChainFacts {
         let path = || std::iter::once(leaf).chain(intermediates);
         let issuer_keys = intermediates.iter().map(|above| &above.spki_sha256).chain([&anchor]).map(first_half);
         let of_path = |(facts, issuer_key): (&CertificateFacts, _)| PathCertificate {
-            certificate: facts.certificate.clone(),
+            certificate: Arc::new(facts.certificate.clone()),
             issuer_key,
         };
         Self {
             anchor,
-            certificates: path().zip(issuer_keys).map(of_path).map(Arc::new).collect(),
+            certificates: path().zip(issuer_keys).map(of_path).collect(),
             not_after: path().map(|facts| facts.not_after).fold(leaf.not_after, i64::min),
             leaf_sha256: leaf.sha256,
             subjects_entry: None,

@@ -6,6 +6,7 @@
 //! Policy + Principal + topic -> Permit | Denied      authorize.rs, fill.rs, template.rs; memory.rs remembers
 //! Policy + Principal + filter -> Grant (QoS, holes) | Denied; explain.rs tells why
 //! ChainFacts of a live connection -> stays | Lapse   chain.rs, standing.rs
+//! ChainFacts -> refused by an operator               deny_list.rs
 //! fleet file <-> records -> ChangeSet                fleet.rs, change.rs
 //! rules of other brokers -> records                  import.rs
 //! ```
@@ -13,6 +14,7 @@
 pub mod chain;
 pub mod change;
 pub mod decision;
+pub mod deny_list;
 pub mod fleet;
 pub mod identity;
 pub mod import;
@@ -36,6 +38,7 @@ pub use chain::{Certificate, CertificateFacts, ChainFacts, PathCertificate};
 pub use change::{Change, ChangeSet};
 pub use compile::{CompileError, Compiler, Policy};
 pub use decision::{Admission, Attributes, Denied, Epoch, Grant, Holes, Permit, Principal, Refusal};
+pub use deny_list::{DeniedCertificate, DenyEntry, DenyId, DenyList, DenyTarget};
 pub use explain::Explanation;
 pub use identity::{DeviceKey, Identity, IdentityError, SubjectSelector};
 pub use memory::DecisionMemory;

@@ -7,13 +7,11 @@
 mod notices;
 mod select;
 mod serials;
+mod signed;
 
 use super::TlsError;
 use super::certificate::CrlSigning;
-use super::crl_der::CrlFields;
 use super::files::{self, Wanted};
-use super::name::describe;
-use super::signature::{self, Signed};
 use crate::config::TrustBlockSettings;
 use crate::config::tls::{CrlRequired, StaleCrl};
 use crate::policy::chain::{Certificate, first_half};
@@ -21,6 +19,7 @@ use parking_lot::RwLock;
 use rustls::pki_types::SignatureVerificationAlgorithm;
 use select::newest;
 pub(super) use serials::SerialSet;
+use signed::{ReadList, SignedList};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -110,15 +109,6 @@ pub(super) struct InForce {
     pub(super) list: Arc<RevocationList>,
 }
 
-/// A list with what its signature covers.
-#[derive(Debug)]
-struct SignedList {
-    list: Arc<RevocationList>,
-    content: Box<[u8]>,
-    algorithm: Box<[u8]>,
-    signature: Box<[u8]>,
-}
-
 impl RevocationIndex {
     /// Reads every list of every block. `issuers` are the trusted CAs.
     ///
@@ -135,10 +125,10 @@ impl RevocationIndex {
         let mut unverified: HashMap<[u8; 16], Vec<SignedList>> = HashMap::new();
         for path in blocks.iter().flat_map(|block| &block.crl) {
             for item in files::read(path, Wanted::Crls)? {
-                let (name, signed) = SignedList::from_der(&item.der, &item.place)?;
-                match signed.signer(&name, issuers, algorithms)? {
-                    Some(issuer) => of_trusted.entry(issuer).or_default().push(signed.list),
-                    None => unverified.entry(name).or_default().push(signed),
+                let read = ReadList::from_item(&item)?;
+                match read.signer(issuers, algorithms)? {
+                    Some(issuer) => of_trusted.entry(issuer).or_default().push(read.into_list()),
+                    None => unverified.entry(read.name).or_default().push(read.into_signed()),
                 }
             }
         }
@@ -266,55 +256,6 @@ impl RevocationList {
     /// RFC 5280 section 5.1.2.5: a newer one was due by nextUpdate.
     pub(super) fn is_stale(&self, now: i64) -> bool {
         now >= self.next_update
-    }
-}
-
-impl SignedList {
-    /// Also returns the digest of the issuer's name.
-    fn from_der(der: &[u8], place: &str) -> Result<([u8; 16], Self), TlsError> {
-        let fields = CrlFields::from_der(der)
-            .map_err(|fault| TlsError::Configuration(format!("{place}: the CRL cannot be used: {fault}")))?;
-        let list = RevocationList {
-            issuer: describe(fields.issuer),
-            place: place.to_owned(),
-            number: fields.number.map(Box::from),
-            this_update: fields.this_update,
-            next_update: fields.next_update,
-            serials: SerialSet::new(fields.serials),
-        };
-        let signed = Self {
-            list: Arc::new(list),
-            content: fields.tbs.into(),
-            algorithm: fields.algorithm.into(),
-            signature: fields.signature.into(),
-        };
-        Ok((Certificate::issuer_digest(fields.issuer), signed))
-    }
-
-    /// The trusted CA that signed it; `None` where no trusted CA has that name.
-    fn signer(
-        &self,
-        name: &[u8; 16],
-        issuers: &[Issuer<'_>],
-        algorithms: &[&dyn SignatureVerificationAlgorithm],
-    ) -> Result<Option<IssuerId>, TlsError> {
-        let mut namesakes = issuers.iter().filter(|issuer| issuer.id.name == *name).peekable();
-        if namesakes.peek().is_none() {
-            return Ok(None);
-        }
-        match namesakes.find(|issuer| self.is_signed_by(issuer, algorithms)) {
-            Some(issuer) => Ok(Some(issuer.id)),
-            None => Err(TlsError::Configuration(format!(
-                "{}: the CRL names {}, but no trusted CA of that name signed it (or its key usage forbids cRLSign): \
-                 it is damaged, or of another CA with the same name; fetch it again or take it out of tls.crl",
-                self.list.place, self.list.issuer
-            ))),
-        }
-    }
-
-    fn is_signed_by(&self, issuer: &Issuer<'_>, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
-        let signed = Signed { content: &self.content, algorithm: &self.algorithm, signature: &self.signature };
-        issuer.crl_signing == CrlSigning::Allowed && signature::verify(algorithms, issuer.spki, signed).is_ok()
     }
 }
 

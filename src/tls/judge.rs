@@ -112,7 +112,7 @@ impl Trust {
             let issuer = above.map_or(anchor.issuer, issuer_of_fields);
             self.check_revocation(block, certificate, &issuer, now)?;
             certificates.push(PathCertificate {
-                certificate: Certificate { issuer: issuer.id.name, serial: certificate.serial.into() },
+                certificate: Arc::new(Certificate { issuer: issuer.id.name, serial: certificate.serial.into() }),
                 issuer_key: issuer.id.key,
             });
         }
@@ -164,7 +164,7 @@ impl JudgedPath {
     fn into_facts(self, leaf: &CertificateDer<'_>) -> ChainFacts {
         ChainFacts {
             anchor: self.anchor,
-            certificates: self.certificates.into_iter().map(Arc::new).collect(),
+            certificates: self.certificates.into(),
             not_after: self.not_after,
             leaf_sha256: Sha256::digest(leaf).into(),
             subjects_entry: self.subjects_entry,

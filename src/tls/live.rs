@@ -60,7 +60,7 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// The first fault found.
+    /// The gravest fault: what takes trust away (block, anchor, subject, revocation) before what merely ended.
     pub fn judge_live(&self, device: &DeviceKey, chain: &ChainFacts, now: i64) -> Result<(), LiveFault> {
         let block = || device.trust.to_string();
         let Some(own) = self.blocks.named(&device.trust) else {
@@ -72,21 +72,23 @@ impl Trust {
         if !own.still_admits(chain.subjects_entry) {
             return Err(LiveFault::SubjectRemoved { block: block() });
         }
-        // As webpki has it: valid up to and including the last second.
-        if now > chain.not_after {
-            return Err(LiveFault::Expired { not_after: chain.not_after });
-        }
+        let mut stale = Ok(());
         for (depth, path) in chain.certificates.iter().enumerate() {
             let issuer = IssuerId { name: path.certificate.issuer, key: path.issuer_key };
             let serial = &path.certificate.serial;
-            self.revocation.check_live(issuer, serial, own.rules.stale, now).map_err(|fault| match fault {
-                RevocationFault::Stale { next_update, place } => LiveFault::StaleList { next_update, place },
-                RevocationFault::Revoked | RevocationFault::Unverified { .. } | RevocationFault::Missing => {
-                    LiveFault::Revoked { serial: hex(serial), depth }
+            match self.revocation.check_live(issuer, serial, own.rules.stale, now) {
+                Ok(()) => {}
+                Err(RevocationFault::Stale { next_update, place }) => {
+                    stale = Err(LiveFault::StaleList { next_update, place });
                 }
-            })?;
+                Err(RevocationFault::Revoked | RevocationFault::Unverified { .. } | RevocationFault::Missing) => {
+                    return Err(LiveFault::Revoked { serial: hex(serial), depth });
+                }
+            }
         }
-        Ok(())
+        stale?;
+        // As webpki has it: valid up to and including the last second.
+        if now > chain.not_after { Err(LiveFault::Expired { not_after: chain.not_after }) } else { Ok(()) }
     }
 }
 

@@ -13,6 +13,7 @@
 mod certificate;
 mod crl;
 mod crl_der;
+mod denied;
 mod der;
 mod difference;
 mod failure;
@@ -26,6 +27,7 @@ mod signature;
 mod trust;
 mod verifier;
 
+pub use denied::Denied;
 pub use difference::{AnchorChange, BlockChange, BlockChangeKind, RevokedCertificates, StaleList, TrustDifference};
 pub use failure::HandshakeFailure;
 pub use live::LiveFault;
@@ -54,6 +56,7 @@ pub const HTTP_PROTOCOL: &str = "http/1.1";
 #[derive(Clone, Debug)]
 pub struct ServerTls {
     trust: Arc<Trust>,
+    denied: Arc<Denied>,
     identity: Arc<SingleCertAndKey>,
     /// With versions and cryptography chosen; a connection adds its verifier.
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
@@ -128,6 +131,7 @@ impl ServerTls {
         let trust = Trust { blocks, revocation, selector, extended_key_usage: settings.extended_key_usage, algorithms };
         let tls = Self {
             trust: Arc::new(trust),
+            denied: Arc::default(),
             identity,
             builder,
             no_sessions: Arc::new(NoServerSessionStorage {}),
@@ -136,6 +140,12 @@ impl ServerTls {
             max_record: max_record(settings.max_record),
         };
         Ok((tls, notices))
+    }
+
+    /// The same, refusing also what operators revoked.
+    #[must_use]
+    pub fn with_denied(&self, denied: Arc<Denied>) -> Self {
+        Self { denied, ..self.clone() }
     }
 
     /// The same for a listener that accepts `own` and these protocols by ALPN (RFC 7301). A client that asks for none
@@ -160,7 +170,7 @@ impl ServerTls {
 
     /// Starts one handshake.
     pub fn begin(&self) -> Handshake {
-        let verifier = Arc::new(ConnectionVerifier::new(Arc::clone(&self.trust)));
+        let verifier = Arc::new(ConnectionVerifier::new(Arc::clone(&self.trust), Arc::clone(&self.denied)));
         let mut config = self
             .builder
             .clone()

@@ -3,7 +3,7 @@
 use super::certificate::CertificateFields;
 use super::crl::RevocationFault;
 use super::name::{date, describe, escaped};
-use crate::policy::IdentityError;
+use crate::policy::{DenyId, IdentityError};
 use rustls::CertificateError;
 
 /// The most certificates a client may send, its own included. Longer chains are an attack on path building or a
@@ -68,6 +68,11 @@ pub(super) enum Cause {
         issuer: String,
     },
     Identity(IdentityError),
+    /// An operator revoked it, or its device.
+    Denied {
+        device: String,
+        entry: DenyId,
+    },
     /// The client does not hold the key of its certificate.
     NoProofOfPossession,
     Other(String),
@@ -136,7 +141,7 @@ impl Cause {
             Self::Expired { .. } | Self::CaOutOfDate { .. } => CertificateError::Expired,
             Self::NotYetValid { .. } => CertificateError::NotValidYet,
             Self::WrongPurpose | Self::NoPurpose | Self::CaAsDevice => CertificateError::InvalidPurpose,
-            Self::Revocation { fault: RevocationFault::Revoked, .. } => CertificateError::Revoked,
+            Self::Revocation { fault: RevocationFault::Revoked, .. } | Self::Denied { .. } => CertificateError::Revoked,
             Self::Revocation { .. } => CertificateError::UnknownRevocationStatus,
             Self::NoProofOfPossession => CertificateError::BadSignature,
             Self::TooManyCertificates(_) | Self::UnsupportedAlgorithm | Self::PathTooComplex | Self::Other(_) => {
@@ -176,6 +181,7 @@ impl Cause {
             Self::PathTooComplex => "the chain takes too many steps to verify".to_owned(),
             Self::Revocation { fault, subject, serial, issuer } => revocation_text(fault, subject, serial, issuer),
             Self::Identity(error) => escaped(&error.to_string()),
+            Self::Denied { device, entry } => format!("entry {entry} of the deny list revokes it ({device})"),
             Self::NoProofOfPossession => "the client does not hold the private key of the certificate".to_owned(),
             Self::Other(fault) => escaped(fault),
         }
@@ -217,6 +223,7 @@ impl Cause {
                 RevocationFault::Missing => "add the CA's CRL to tls.crl, or see tls.crl_required",
             },
             Self::Identity(_) => "issue a certificate that names the device once and plainly (see identity.subject)",
+            Self::Denied { .. } => "see `certmq revoke --list`; `certmq revoke --undo ID` lifts an entry",
             Self::NoProofOfPossession => "give the device the key that belongs to its certificate",
             Self::Other(_) => "see the cause",
         }

@@ -70,10 +70,10 @@ fn a_revoked_serial_ends_its_device_and_no_other() {
     assert_eq!(judge(&new, &fine), Ok(()));
     let difference = between(&old, &new);
     let revoked_now: Vec<_> = difference.revoked_certificates().collect();
-    let expected = [bad.chain.certificates[0].certificate.clone(), {
+    let expected = [Certificate::clone(&bad.chain.certificates[0].certificate), {
         Certificate {
             issuer: Certificate::issuer_digest(CertificateFields::from_der(other.der()).unwrap().subject),
-            ..fine.chain.certificates[0].certificate.clone()
+            ..Certificate::clone(&fine.chain.certificates[0].certificate)
         }
     }];
     assert_eq!(revoked_now, expected);
@@ -97,7 +97,7 @@ fn a_namesake_with_another_key_revokes_nothing_of_ours() {
     assert_eq!(judge(&new, &client), Ok(()));
     // The index knows names and serials only, so the sweep is pointed at it and finds it good.
     let pointed: Vec<_> = between(&old, &new).revoked_certificates().collect();
-    assert_eq!(pointed, [client.chain.certificates[0].certificate.clone()]);
+    assert_eq!(pointed, [Certificate::clone(&client.chain.certificates[0].certificate)]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_revoked_intermediate_ends_everything_below_it() {
     assert!(matches!(judge(&new, &below), Err(LiveFault::Revoked { depth: 1, .. })), "{:?}", judge(&new, &below));
     assert_eq!(judge(&new, &beside), Ok(()));
     let pointed: Vec<_> = between(&old, &new).revoked_certificates().collect();
-    assert_eq!(pointed, [below.chain.certificates[1].certificate.clone()]);
+    assert_eq!(pointed, [Certificate::clone(&below.chain.certificates[1].certificate)]);
 }
 
 /// The key of an intermediate is not kept, so its list counts for live connections before anyone can verify it; a
