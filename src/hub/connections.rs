@@ -216,3 +216,6 @@ impl Drop for Registration {
         self.connections.remove(self.connection);
     }
 }
+
+#[cfg(test)]
+mod tests;
