@@ -95,7 +95,8 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
         let trust = settings.tls.trust.iter().map(|block| block.name.clone()).collect();
-        let admin = Arc::new(AdminService::new(Arc::clone(&authority), settings.identity.subject, trust));
+        let admin = AdminService::new(Arc::clone(&authority), settings.identity.subject, trust);
+        let admin = Arc::new(admin.with_cas(settings.tls.clone()));
 
         let (stop, stopped) = watch::channel(false);
         let (alive, gone) = mpsc::channel(1);

@@ -23,6 +23,7 @@ mod import;
 mod man;
 pub mod output;
 mod quickstart;
+mod revoke;
 mod serve;
 mod session;
 mod settings;
@@ -91,6 +92,7 @@ enum Command {
     Import(import::Arguments),
     Ca(ca::Arguments),
     Cert(cert::Arguments),
+    Revoke(revoke::Arguments),
     Session(session::Arguments),
     Status(status::Arguments),
     Store(store::Arguments),
@@ -135,6 +137,7 @@ impl Command {
             Self::Import(arguments) => arguments.run(context),
             Self::Ca(arguments) => arguments.run(context),
             Self::Cert(arguments) => arguments.run(context),
+            Self::Revoke(arguments) => arguments.run(context),
             Self::Session(arguments) => arguments.run(context),
             Self::Status(arguments) => arguments.run(context),
             Self::Store(arguments) => arguments.run(context),

@@ -10,6 +10,7 @@
 //! A client certificate is always required; there is no switch for that. Nothing is ever resumed: rustls would copy
 //! the chain of the earlier connection and verify nothing again.
 
+mod cas;
 mod certificate;
 mod crl;
 mod crl_der;
@@ -27,6 +28,7 @@ mod signature;
 mod trust;
 mod verifier;
 
+pub use cas::{CaName, trusted_cas};
 pub use denied::Denied;
 pub use difference::{AnchorChange, BlockChange, BlockChangeKind, RevokedCertificates, StaleList, TrustDifference};
 pub use failure::HandshakeFailure;

@@ -92,6 +92,12 @@ impl TrustBlocks {
         self.issuers_with_dates().map(|facts| facts.issuer).filter(|issuer| seen.insert(issuer.id)).collect()
     }
 
+    /// Name, digest of the name and SHA-256 of the certificate of every trusted CA.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&[u8], [u8; 16], [u8; 32])> {
+        let cas = self.blocks.iter().flat_map(|block| &block.cas);
+        cas.map(|ca| (&*ca.name, ca.id.name, ca.sha256))
+    }
+
     fn issuers_with_dates(&self) -> impl Iterator<Item = AnchorFacts<'_>> {
         self.blocks.iter().flat_map(|block| block.cas.iter().map(TrustedCa::facts))
     }
