@@ -1,5 +1,6 @@
 //! What the operator's side does to the running hub.
 
+use super::trust_watch::TrustWatch;
 use super::{Ready, unix_now};
 use crate::admin::reply::BrokerView;
 use crate::admin::{Live, Running};
@@ -16,11 +17,12 @@ use std::sync::Arc;
 pub(super) struct LiveHub {
     service: Arc<Service>,
     addresses: Ready,
+    watch: Arc<TrustWatch>,
 }
 
 impl LiveHub {
-    pub(super) fn new(service: Arc<Service>, addresses: Ready) -> Self {
-        Self { service, addresses }
+    pub(super) fn new(service: Arc<Service>, addresses: Ready, watch: Arc<TrustWatch>) -> Self {
+        Self { service, addresses, watch }
     }
 
     fn hub(&self) -> &Hub {
@@ -57,6 +59,7 @@ impl Live for LiveHub {
             uptime_seconds: self.service.now().since(Moment(0)).as_secs(),
             mqtts: self.addresses.mqtts.iter().map(ToString::to_string).collect(),
             wss: self.addresses.wss.iter().map(ToString::to_string).collect(),
+            warnings: self.watch.warnings(),
             metrics: counts.chain(metrics).collect(),
         })
     }

@@ -26,6 +26,7 @@ mod signature;
 mod trust;
 mod verifier;
 
+pub use crl::{Freshness, ListWarning, RevocationStatus};
 pub use difference::{AnchorChange, BlockChange, BlockChangeKind, RevokedCertificates, StaleList, TrustDifference};
 pub use failure::HandshakeFailure;
 pub use live::LiveFault;
@@ -126,6 +127,7 @@ impl ServerTls {
             .with_protocol_versions(versions(settings.minimum_version))
             .map_err(|error| TlsError::Configuration(format!("tls.minimum_version cannot be served: {error}")))?;
         let trust = Trust { blocks, revocation, selector, extended_key_usage: settings.extended_key_usage, algorithms };
+        notices.extend(trust.list_warnings(now).iter().map(ToString::to_string));
         let tls = Self {
             trust: Arc::new(trust),
             identity,
