@@ -83,6 +83,8 @@ pub(super) struct RevocationIndex {
     verified: HashMap<IssuerId, Arc<RevocationList>>,
     /// By the digest of the issuer's name, as in [`IssuerId`].
     unverified: HashMap<[u8; 16], Vec<SignedList>>,
+    /// Notices of lists that contradict each other.
+    ambiguous: Vec<String>,
     /// What became of `unverified` for issuers that appeared in chains; `None`: no list is signed with their key.
     appeared: RwLock<HashMap<IssuerId, Option<Arc<RevocationList>>>>,
 }
@@ -134,9 +136,10 @@ impl RevocationIndex {
                 }
             }
         }
+        let ambiguous = of_trusted.values().flat_map(|lists| select::ambiguous(lists)).collect();
         let verified =
             of_trusted.into_iter().filter_map(|(issuer, lists)| Some((issuer, newest(lists.into_iter())?))).collect();
-        Ok(Self { algorithms, verified, unverified, appeared: RwLock::default() })
+        Ok(Self { algorithms, verified, unverified, ambiguous, appeared: RwLock::default() })
     }
 
     /// Whether the certificate with this serial (without leading zeros) of this issuer may be used. `now` in Unix

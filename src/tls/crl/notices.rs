@@ -8,7 +8,7 @@ use crate::tls::trust::{TrustBlock, TrustBlocks};
 impl RevocationIndex {
     /// Lists that are from the future or of no trusted CA, and trusted CAs without one. `now` in Unix seconds.
     pub(in crate::tls) fn notices(&self, blocks: &TrustBlocks, now: i64) -> Vec<String> {
-        let mut notices = Vec::new();
+        let mut notices = self.ambiguous.clone();
         notices.extend(self.verified.values().filter_map(|list| in_the_future(list, now)));
         for signed in self.unverified.values().flatten() {
             notices.extend(in_the_future(&signed.list, now));

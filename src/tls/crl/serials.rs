@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// A set of serial numbers. Those of one length lie sorted in one piece, so that a look-up is one binary search and an
 /// entry costs no pointer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::tls) struct SerialSet {
     by_length: BTreeMap<usize, Box<[u8]>>,
 }
