@@ -50,13 +50,13 @@ impl TrustWatch {
     pub(super) fn loaded(&self, trust: &Trust, now: i64) {
         let mut state = self.state.lock();
         state.warnings = trust.list_warnings(now);
-        state.to_say(now);
+        state.take_unsaid(now);
     }
 
     fn look(&self, trust: &Trust, now: i64) -> Due {
         let mut state = self.state.lock();
         state.warnings = trust.list_warnings(now);
-        let said = state.to_say(now);
+        let said = state.take_unsaid(now);
         let stale = trust.lists_to_disconnect(i64::MIN, now);
         let present: HashSet<_> = stale.iter().map(|list| (list.place.clone(), list.next_update)).collect();
         let stale = stale.into_iter().filter(|list| !state.acted.contains(&(list.place.clone(), list.next_update)));
@@ -67,7 +67,7 @@ impl TrustWatch {
 }
 
 impl State {
-    fn to_say(&mut self, now: i64) -> Vec<ListWarning> {
+    fn take_unsaid(&mut self, now: i64) -> Vec<ListWarning> {
         let key = |warning: &ListWarning| (warning.place.clone(), warning.next_update, warning.freshness);
         let present: HashSet<_> = self.warnings.iter().map(key).collect();
         self.said.retain(|warning, _| present.contains(warning));

@@ -226,6 +226,6 @@ fn versions(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion]
 
 #[cfg(test)]
 #[path = "../../tests/common/ca.rs"]
-mod ca;
+pub(crate) mod ca;
 #[cfg(test)]
 mod tests;
