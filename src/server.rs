@@ -16,6 +16,7 @@ use crate::hub::{Hub, Wakes};
 use crate::net::Service;
 use crate::protocol::ReasonCode;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
+use crate::tls::StaleList;
 use live::LiveHub;
 use std::io;
 use std::net::SocketAddr;
@@ -110,7 +111,15 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         }
         let trust = Arc::clone(tls.trust());
         watch.loaded(&trust, unix_now());
-        let judge_anew = |_: &[crate::tls::StaleList]| {};
+        // The sweep of live connections belongs here; until it does, nobody shall believe that it ran.
+        let judge_anew = |lists: &[StaleList]| {
+            for list in lists {
+                tracing::error!(
+                    issuer = list.issuer,
+                    "stale_crl = \"disconnect\": live connections are not closed yet"
+                );
+            }
+        };
         tokio::spawn(trust_watch::run(watch, move || Arc::clone(&trust), judge_anew, stopped.clone()));
         tokio::spawn(end_rules(authority, stopped));
 
