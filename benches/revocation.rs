@@ -27,7 +27,7 @@ fn main() {
         println!("  load                                  {:9.3} s", elapsed.as_secs_f64());
         println!("  memory held                           {:9.1} MB", (counting::live() - before) as f64 / 1e6);
         println!("  memory at most while loading          {:9.1} MB", peak as f64 / 1e6);
-        let (revoked, others) = world.judgements(&tls, 100_000);
+        let (revoked, others) = world.judgements(&tls, 5_000);
         println!("  judge a live connection, revoked      {:9} ns", revoked.as_nanos());
         println!("  judge a live connection, not revoked  {:9} ns", others.as_nanos());
         let (changed, elapsed) = world.one_more(&tls);

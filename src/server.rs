@@ -8,6 +8,7 @@
 mod listeners;
 mod live;
 mod sys;
+mod trust_watch;
 
 use crate::admin::{PolicyAuthority, Service as AdminService, socket};
 use crate::config::Settings;
@@ -15,7 +16,7 @@ use crate::hub::{Hub, Wakes};
 use crate::net::Service;
 use crate::protocol::ReasonCode;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
-use crate::tls::Denied;
+use crate::tls::{Denied, StaleList};
 use live::LiveHub;
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use trust_watch::TrustWatch;
 
 /// How often the hub looks at its deadlines: keep alive, expiry and will delays are as exact as this.
 const TICK: Duration = Duration::from_millis(100);
@@ -90,7 +92,8 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         let bound = listeners::bind(&settings, &tls)?;
         let addresses = bound.addresses()?;
         let service = Service::new(Arc::clone(&hub));
-        let live = LiveHub::new(Arc::clone(&service), addresses.clone(), denied);
+        let watch = Arc::new(TrustWatch::default());
+        let live = LiveHub::new(Arc::clone(&service), addresses.clone(), Arc::clone(&watch), denied);
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
@@ -109,6 +112,18 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         if !settings.mqtt.sys_interval.is_zero() {
             tokio::spawn(sys::publish(Arc::clone(&service), settings.mqtt.sys_interval, stopped.clone()));
         }
+        let trust = Arc::clone(tls.trust());
+        watch.loaded(&trust, unix_now());
+        // The sweep of live connections belongs here; until it does, nobody shall believe that it ran.
+        let judge_anew = |lists: &[StaleList]| {
+            for list in lists {
+                tracing::error!(
+                    issuer = list.issuer,
+                    "stale_crl = \"disconnect\": live connections are not closed yet"
+                );
+            }
+        };
+        tokio::spawn(trust_watch::run(watch, move || Arc::clone(&trust), judge_anew, stopped.clone()));
         tokio::spawn(end_rules(authority, stopped));
 
         let signals = Signals::new()?;

@@ -72,6 +72,9 @@ pub struct BrokerView {
     /// Where it serves MQTT over WebSocket over TLS.
     #[serde(default)]
     pub wss: Vec<String>,
+    /// What should be looked at: revocation lists that are stale or soon will be.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Every metric by name.
     pub metrics: BTreeMap<String, u64>,
 }

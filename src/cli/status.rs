@@ -44,6 +44,9 @@ fn text(status: &StatusView) -> String {
     table.row(&["store", &policy.store]);
     table.row(&["policy", &format!("generation {}, {} device(s)", policy.generation, policy.devices)]);
     table.row(&["compiled", &format!("{} bytes", policy.compiled_bytes)]);
+    for warning in status.broker.iter().flat_map(|broker| &broker.warnings) {
+        table.row(&["warning", warning]);
+    }
     for (name, value) in status.broker.iter().flat_map(|broker| &broker.metrics) {
         table.row(&[name, &value.to_string()]);
     }

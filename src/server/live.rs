@@ -1,5 +1,6 @@
 //! What the operator's side does to the running hub.
 
+use super::trust_watch::TrustWatch;
 use super::{Ready, unix_now};
 use crate::admin::reply::BrokerView;
 use crate::admin::{Live, Running};
@@ -16,13 +17,14 @@ use std::sync::Arc;
 pub(super) struct LiveHub {
     service: Arc<Service>,
     addresses: Ready,
+    watch: Arc<TrustWatch>,
     /// What handshakes ask.
     denied: Arc<Denied>,
 }
 
 impl LiveHub {
-    pub(super) fn new(service: Arc<Service>, addresses: Ready, denied: Arc<Denied>) -> Self {
-        Self { service, addresses, denied }
+    pub(super) fn new(service: Arc<Service>, addresses: Ready, watch: Arc<TrustWatch>, denied: Arc<Denied>) -> Self {
+        Self { service, addresses, watch, denied }
     }
 
     fn hub(&self) -> &Hub {
@@ -64,6 +66,7 @@ impl Live for LiveHub {
             uptime_seconds: self.service.now().since(Moment(0)).as_secs(),
             mqtts: self.addresses.mqtts.iter().map(ToString::to_string).collect(),
             wss: self.addresses.wss.iter().map(ToString::to_string).collect(),
+            warnings: self.watch.warnings(),
             metrics: counts.chain(metrics).collect(),
         })
     }

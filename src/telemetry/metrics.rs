@@ -70,6 +70,22 @@ impl Gauge {
     }
 }
 
+/// A number that is measured from time to time.
+#[derive(Debug, Default)]
+pub struct Level(AtomicU64);
+
+impl Level {
+    /// What was measured.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// What was measured last.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident,)+) => {
         /// The registry.
@@ -148,6 +164,16 @@ metrics! {
     messages_expired: Counter,
     /// Retained messages refused because a limit was reached.
     retained_over_limit: Counter,
+    /// Revocation lists in force, one for each issuer.
+    crl_lists: Level,
+    /// Those of them past their nextUpdate.
+    crl_lists_stale: Level,
+    /// Serials that they revoke.
+    crl_revoked_serials: Level,
+    /// Seconds since the oldest of them was issued (thisUpdate).
+    crl_oldest_age_seconds: Level,
+    /// Seconds until the first of them goes stale (nextUpdate); 0: one is, or there is none.
+    crl_next_update_seconds: Level,
 }
 
 /// The registry of this process.

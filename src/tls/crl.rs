@@ -8,6 +8,7 @@ mod notices;
 mod select;
 mod serials;
 mod signed;
+mod status;
 
 use super::TlsError;
 use super::certificate::CrlSigning;
@@ -20,6 +21,7 @@ use rustls::pki_types::SignatureVerificationAlgorithm;
 use select::newest;
 pub(super) use serials::SerialSet;
 use signed::{ReadList, SignedList};
+pub use status::{Freshness, ListWarning, RevocationStatus};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -81,6 +83,8 @@ pub(super) struct RevocationIndex {
     verified: HashMap<IssuerId, Arc<RevocationList>>,
     /// By the digest of the issuer's name, as in [`IssuerId`].
     unverified: HashMap<[u8; 16], Vec<SignedList>>,
+    /// Notices of lists that contradict each other.
+    ambiguous: Vec<String>,
     /// What became of `unverified` for issuers that appeared in chains; `None`: no list is signed with their key.
     appeared: RwLock<HashMap<IssuerId, Option<Arc<RevocationList>>>>,
 }
@@ -132,9 +136,10 @@ impl RevocationIndex {
                 }
             }
         }
+        let ambiguous = of_trusted.values().flat_map(|lists| select::ambiguous(lists)).collect();
         let verified =
             of_trusted.into_iter().filter_map(|(issuer, lists)| Some((issuer, newest(lists.into_iter())?))).collect();
-        Ok(Self { algorithms, verified, unverified, appeared: RwLock::default() })
+        Ok(Self { algorithms, verified, unverified, ambiguous, appeared: RwLock::default() })
     }
 
     /// Whether the certificate with this serial (without leading zeros) of this issuer may be used. `now` in Unix
@@ -172,23 +177,18 @@ impl RevocationIndex {
         stale: StaleCrl,
         now: i64,
     ) -> Result<(), RevocationFault> {
+        if let Some(list) = self.verified.get(&issuer) {
+            return list.check_live(serial, stale, now);
+        }
         let lists = self.lists_for(issuer);
         if lists.iter().any(|list| list.serials.contains(serial)) {
             return Err(RevocationFault::Revoked);
         }
-        match newest(lists.into_iter()) {
-            Some(list) if stale == StaleCrl::Disconnect && list.is_stale(now) => {
-                Err(RevocationFault::Stale { next_update: list.next_update, place: list.place.clone() })
-            }
-            Some(_) | None => Ok(()),
-        }
+        newest(lists.into_iter()).map_or(Ok(()), |list| list.check_live(serial, stale, now))
     }
 
-    /// The one list that is known to be this issuer's; otherwise those that may be.
+    /// The one list of an issuer outside the trust blocks that is known to be its; otherwise those that may be.
     fn lists_for(&self, issuer: IssuerId) -> Vec<Arc<RevocationList>> {
-        if let Some(list) = self.verified.get(&issuer) {
-            return vec![Arc::clone(list)];
-        }
         let Some(candidates) = self.unverified.get(&issuer.name) else {
             return Vec::new();
         };
@@ -253,6 +253,16 @@ impl RevocationIndex {
 }
 
 impl RevocationList {
+    fn check_live(&self, serial: &[u8], stale: StaleCrl, now: i64) -> Result<(), RevocationFault> {
+        if self.serials.contains(serial) {
+            return Err(RevocationFault::Revoked);
+        }
+        if stale == StaleCrl::Disconnect && self.is_stale(now) {
+            return Err(RevocationFault::Stale { next_update: self.next_update, place: self.place.clone() });
+        }
+        Ok(())
+    }
+
     /// RFC 5280 section 5.1.2.5: a newer one was due by nextUpdate.
     pub(super) fn is_stale(&self, now: i64) -> bool {
         now >= self.next_update

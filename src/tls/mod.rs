@@ -29,6 +29,7 @@ mod trust;
 mod verifier;
 
 pub use cas::{CaName, trusted_cas};
+pub use crl::{Freshness, ListWarning, RevocationStatus};
 pub use denied::Denied;
 pub use difference::{AnchorChange, BlockChange, BlockChangeKind, RevokedCertificates, StaleList, TrustDifference};
 pub use failure::HandshakeFailure;
@@ -131,6 +132,7 @@ impl ServerTls {
             .with_protocol_versions(versions(settings.minimum_version))
             .map_err(|error| TlsError::Configuration(format!("tls.minimum_version cannot be served: {error}")))?;
         let trust = Trust { blocks, revocation, selector, extended_key_usage: settings.extended_key_usage, algorithms };
+        notices.extend(trust.list_warnings(now).iter().map(ToString::to_string));
         let tls = Self {
             trust: Arc::new(trust),
             denied: Arc::default(),
@@ -236,6 +238,6 @@ fn versions(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion]
 
 #[cfg(test)]
 #[path = "../../tests/common/ca.rs"]
-mod ca;
+pub(crate) mod ca;
 #[cfg(test)]
 mod tests;

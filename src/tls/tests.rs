@@ -1,5 +1,6 @@
 //! Whole handshakes in memory: real rustls on both ends, nothing between them but two buffers.
 
+mod crl_files;
 mod fixture;
 mod live;
 mod matrix;

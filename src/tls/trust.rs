@@ -5,6 +5,7 @@ use super::certificate::{Authority, CertificateFields, CrlSigning, Version};
 use super::crl::{Issuer, IssuerId, RevocationRules};
 use super::files::{self, Item, Wanted};
 use super::name::{date, describe};
+use crate::config::tls::StaleCrl;
 use crate::config::{TlsSettings, TrustBlockSettings};
 use crate::policy::chain::first_half;
 use crate::policy::{DistinguishedName, identity};
@@ -109,6 +110,16 @@ impl TrustBlocks {
     /// The rules of the block that trusts this CA.
     pub(super) fn rules_of(&self, issuer: IssuerId) -> Option<RevocationRules> {
         self.blocks.iter().find(|block| block.trusts(issuer)).map(|block| block.rules)
+    }
+
+    /// What goes for a list of a CA outside the blocks: it may meet any of them.
+    pub(super) fn strictest(&self) -> StaleCrl {
+        let weight = |stale: &StaleCrl| match stale {
+            StaleCrl::Disconnect => 2,
+            StaleCrl::Deny => 1,
+            StaleCrl::Allow => 0,
+        };
+        self.blocks.iter().map(|block| block.rules.stale).max_by_key(weight).unwrap_or_default()
     }
 
     fn check_names(&self) -> Result<(), TlsError> {

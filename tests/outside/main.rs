@@ -21,4 +21,5 @@ mod shared;
 mod shutdown;
 mod storm;
 mod sys;
+mod trust;
 mod websocket;

@@ -1,6 +1,7 @@
 //! A CA that revoked many: the list as a file, the time and memory to load it, the time of a judgement.
 
 #![allow(dead_code, reason = "each user takes its part")]
+#![allow(clippy::expect_used, reason = "a test or benchmark without its files ends by panicking")]
 
 #[path = "../common/ca.rs"]
 mod ca;

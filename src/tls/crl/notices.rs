@@ -6,17 +6,11 @@ use crate::tls::name::{date, describe};
 use crate::tls::trust::{TrustBlock, TrustBlocks};
 
 impl RevocationIndex {
-    /// Lists that are stale, from the future or of no trusted CA, and trusted CAs without one. `now` in Unix seconds.
+    /// Lists that are from the future or of no trusted CA, and trusted CAs without one. `now` in Unix seconds.
     pub(in crate::tls) fn notices(&self, blocks: &TrustBlocks, now: i64) -> Vec<String> {
-        let mut notices = Vec::new();
-        for (issuer, list) in &self.verified {
-            let rules = blocks.rules_of(*issuer);
-            notices.extend(rules.and_then(|rules| stale(list, rules.stale, now)));
-            notices.extend(in_the_future(list, now));
-        }
-        let strictest = strictest(blocks);
+        let mut notices = self.ambiguous.clone();
+        notices.extend(self.verified.values().filter_map(|list| in_the_future(list, now)));
         for signed in self.unverified.values().flatten() {
-            notices.extend(stale(&signed.list, strictest, now));
             notices.extend(in_the_future(&signed.list, now));
             notices.push(format!(
                 "the CRL of {} in {} is of no trusted CA; it counts once that CA appears in a chain",
@@ -46,28 +40,6 @@ impl RevocationIndex {
             })
             .collect()
     }
-}
-
-/// A list of no trusted CA may meet any block.
-fn strictest(blocks: &TrustBlocks) -> StaleCrl {
-    let weight = |stale: &StaleCrl| match stale {
-        StaleCrl::Disconnect => 2,
-        StaleCrl::Deny => 1,
-        StaleCrl::Allow => 0,
-    };
-    blocks.iter().map(|block| block.rules.stale).max_by_key(weight).unwrap_or_default()
-}
-
-fn stale(list: &RevocationList, rule: StaleCrl, now: i64) -> Option<String> {
-    list.is_stale(now).then(|| {
-        format!(
-            "the CRL of {} in {} is stale since {}: {}; fetch a new one from that CA",
-            list.issuer,
-            list.place,
-            date(list.next_update),
-            consequence(rule)
-        )
-    })
 }
 
 /// What staleness does.

@@ -269,13 +269,18 @@ fn each_block_has_its_own_rules() {
 
 #[test]
 fn an_ended_certificate_may_not_stay() {
-    let site = Site::new();
+    let mut site = Site::new();
     let tls = site.load();
     let client = site.enter(&tls, &site.ca.device("device-001"));
     let end = client.chain.not_after;
     assert_eq!(tls.trust().judge_live(&client.key, &client.chain, end), Ok(()));
     let after = tls.trust().judge_live(&client.key, &client.chain, end + 1);
     assert_eq!(after, Err(LiveFault::Expired { not_after: end }));
+    // Who is revoked as well lost the right; who merely ended did not.
+    let revoked = site.ca.crl("all.crl", &numbered(1), &[&client.chain.certificates[0].certificate.serial]);
+    site.set_crls(&[&revoked]);
+    let after = site.load().trust().judge_live(&client.key, &client.chain, end + 1);
+    assert!(matches!(after, Err(LiveFault::Revoked { depth: 0, .. })), "{after:?}");
 }
 
 #[test]
