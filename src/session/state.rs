@@ -90,8 +90,10 @@ pub enum Delivery {
 /// Why a session does not get a message that its route promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withheld {
-    /// The subscription has ended, or no local holds it back.
+    /// The subscription has ended.
     NotSubscribed,
+    /// No local: the reader wrote it itself.
+    OwnMessage,
     /// The reader's right is gone, or the topic lies in a hole.
     NoRight,
     /// Larger than the client takes; dropped as if delivered `[MQTT-3.1.2-25]`.
@@ -315,6 +317,10 @@ impl Session {
         for &id in ids {
             let Some(subscription) = self.subscriptions.find(id) else { continue };
             if subscription.options.no_local && publication.from() == Some(self.id) {
+                // Where another subscription is without its right, that is the reason.
+                if why == Withheld::NotSubscribed {
+                    why = Withheld::OwnMessage;
+                }
                 continue;
             }
             let retain = subscription.options.retain_as_published && publication.retain();
