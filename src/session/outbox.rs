@@ -134,6 +134,11 @@ impl Outbox {
         std::mem::take(&mut self.appended)
     }
 
+    /// Whether a payload waits by reference.
+    pub fn has_large(&self) -> bool {
+        self.large.is_some()
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty() && self.large.is_none()
