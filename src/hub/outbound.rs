@@ -1,7 +1,7 @@
 //! The way from the hub to a connection task: a bounded outbox, and one wake-up for a batch.
 
 use crate::protocol::{Disconnect, Packet, Properties, ReasonCode, Version};
-use crate::session::{Moment, Outbox};
+use crate::session::{Moment, Outbox, Place};
 use crate::telemetry::metrics::METRICS;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -160,6 +160,11 @@ impl Outbound {
     /// Whether [`Outbound::close`] was called.
     pub fn is_closing(&self) -> bool {
         self.inner.lock().closing.is_some()
+    }
+
+    /// Where the next frame will stand. Good until the connection's own task takes what waits.
+    pub(super) fn place(&self) -> Place {
+        self.inner.lock().outbox.place()
     }
 
     /// Whether the client should not be read from until some of what waits is written.
