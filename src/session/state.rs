@@ -314,13 +314,11 @@ impl Session {
     fn fit(&mut self, publication: &Publication<'_>, ids: &[SubscriptionId], policy: &Policy) -> Result<Fit, Withheld> {
         let mut fit: Option<Fit> = None;
         let mut why = Withheld::NotSubscribed;
+        let mut is_own = false;
         for &id in ids {
             let Some(subscription) = self.subscriptions.find(id) else { continue };
             if subscription.options.no_local && publication.from() == Some(self.id) {
-                // Where another subscription is without its right, that is the reason.
-                if why == Withheld::NotSubscribed {
-                    why = Withheld::OwnMessage;
-                }
+                is_own = true;
                 continue;
             }
             let retain = subscription.options.retain_as_published && publication.retain();
@@ -339,7 +337,7 @@ impl Session {
             fit.retain |= retain;
             fit.identifiers.extend(identifier);
         }
-        fit.ok_or(why)
+        fit.ok_or(if is_own { Withheld::OwnMessage } else { why })
     }
 
     /// QoS 0: now or never.
