@@ -40,7 +40,7 @@ impl Client {
             self.acknowledge(QoS::ExactlyOnce, id, ReasonCode::Success, wakes);
             return Ok(());
         }
-        let place = self.outbound.place();
+        let place = (publish.qos == QoS::ExactlyOnce).then(|| self.outbound.place());
         let policy = self.hub.policy.load();
         let judged = self.decisions.authorize_publish(&policy, &self.principal, topic, publish.qos, publish.retain);
         drop(policy);
@@ -96,7 +96,7 @@ impl Client {
         topic: TopicName<'_>,
         publish: &Publish<'_>,
         reason: ReasonCode,
-        place: Place,
+        place: Option<Place>,
         wakes: &mut Wakes,
     ) -> Result<(), Closed> {
         let Some(id) = publish.packet_id else {
@@ -132,8 +132,10 @@ impl Client {
                 self.refuse(publish.qos, id, reason, words::PAYLOAD_FORMAT, wakes);
             }
             ReasonCode::QuotaExceeded => self.refuse(publish.qos, id, reason, words::FULL, wakes),
-            _ if publish.qos == QoS::ExactlyOnce => self.receive_at(place, id, wakes),
-            _ => self.acknowledge(publish.qos, id, reason, wakes),
+            _ => match place {
+                Some(place) => self.receive_at(place, id, wakes),
+                None => self.acknowledge(publish.qos, id, reason, wakes),
+            },
         }
         Ok(())
     }
