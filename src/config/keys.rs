@@ -54,7 +54,6 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const SECOND: u64 = 1_000;
-const DAY: u64 = 86_400 * SECOND;
 
 /// The longest TLS record there is, and the shortest that still carries its overhead sensibly.
 const RECORD: Kind = Kind::Size(KIB, 16 * KIB);
@@ -105,7 +104,7 @@ pub(super) const KEYS: &[Key] = &[
     key("mqtt.outgoing_topic_aliases", Kind::Integer(0, 64)),
     key("mqtt.maximum_packet_size", Kind::Size(KIB, 268_435_460)),
     key("mqtt.server_keep_alive", Kind::Span(SECOND, 65_535 * SECOND)),
-    key("mqtt.maximum_session_expiry", Kind::Span(0, 49_710 * DAY)),
+    key("mqtt.maximum_session_expiry", Kind::Span(0, u32::MAX as u64 * SECOND)),
     key("mqtt.sys_interval", Kind::Span(0, 3_600 * SECOND)),
     key("mqtt.queue_full", Kind::Choice(&["drop-oldest", "drop-newest", "refuse"])),
     key("mqtt.refused_publish", Kind::Choice(&["acknowledge", "close"])),

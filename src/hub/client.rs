@@ -16,7 +16,7 @@ use crate::protocol::{
     Ack, Disconnect, Packet, PacketId, Properties, PropertiesBuf, QoS, ReasonCode, SubAck, Subscribe, UnsubAck,
     Unsubscribe, Version,
 };
-use crate::session::{Acknowledged, Expiry, Moment, Outbox, SessionId, Terms, WriterId};
+use crate::session::{Acknowledged, Expiry, Moment, Outbox, Place, SessionId, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use std::sync::Arc;
@@ -211,6 +211,17 @@ impl Client {
             }
             QoS::ExactlyOnce => self.answer(&Packet::PubRec(ack), wakes),
         }
+    }
+
+    /// PUBREC before what the message itself may have brought its publisher: the exchange of a client with itself goes
+    /// step by step, as a client sees it.
+    fn receive_at(&self, place: Place, packet_id: PacketId, wakes: &mut Wakes) {
+        self.outbound.push(wakes, |outbox| {
+            outbox.insert(place, |outbox| {
+                // Without properties it fits wherever a PUBLISH did.
+                let _ = words::append(&Packet::PubRec(success(packet_id)), &self.terms, outbox);
+            });
+        });
     }
 
     fn received(&self, ack: &Ack<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {

@@ -14,6 +14,9 @@ use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Bytes of the largest packet that a remaining length can tell (section 2.1.4), with type and length.
+const LARGEST_PACKET: u32 = 268_435_460;
+
 /// Who a connection is, as its handshake proved.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer<'a> {
@@ -220,7 +223,7 @@ impl Hub {
         (accepted.keep_alive == 0 || accepted.keep_alive > longest).then_some(longest)
     }
 
-    /// What a 5.0 client must know of the server (section 3.2.2.3).
+    /// What a 5.0 client must know of the server, where it is not what it would assume anyway (section 3.2.2.3).
     fn announce(&self, accepted: &Accepted, properties: &mut PropertiesBuf) {
         if accepted.terms.version != Version::V5 {
             return;
@@ -228,14 +231,20 @@ impl Hub {
         if accepted.expiry.seconds() != accepted.wanted_expiry {
             properties.push(Property::SessionExpiryInterval(accepted.expiry.seconds()));
         }
-        properties.push(Property::TopicAliasMaximum(self.mqtt.topic_alias_maximum));
-        properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
-        properties.push(Property::ReceiveMaximum(self.receive_maximum()));
+        if self.mqtt.topic_alias_maximum > 0 {
+            properties.push(Property::TopicAliasMaximum(self.mqtt.topic_alias_maximum));
+        }
         if accepted.assigned {
             properties.push(Property::AssignedClientIdentifier(&accepted.principal.client_id));
         }
         if let Some(seconds) = self.server_keep_alive(accepted) {
             properties.push(Property::ServerKeepAlive(seconds));
+        }
+        if self.mqtt.maximum_packet_size < LARGEST_PACKET {
+            properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
+        }
+        if self.receive_maximum() < u16::MAX {
+            properties.push(Property::ReceiveMaximum(self.receive_maximum()));
         }
     }
 
@@ -297,12 +306,20 @@ impl Hub {
         }
     }
 
-    /// Unguessable, though a session key holds the device as well: nobody else could use it.
+    /// In the form of a UUID, as mosquitto's are. Unguessable, though a session key holds the device as well: nobody else
+    /// could use it.
     fn assign_client_id(&self) -> Arc<str> {
+        let [high, low] = [self.random(), self.random()];
+        let [time, version] = [high >> 32, high & 0xFFFF];
+        let [variant, node] = [low >> 48, low & 0xFFFF_FFFF_FFFF];
+        Arc::from(format!("auto-{time:08x}-{:04x}-{version:04x}-{variant:04x}-{node:012x}", high >> 16 & 0xFFFF))
+    }
+
+    fn random(&self) -> u64 {
         use std::hash::{BuildHasher, Hasher};
         let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
         hasher.write_u64(self.next_id());
-        Arc::from(format!("auto-{:016x}", hasher.finish()))
+        hasher.finish()
     }
 
     fn expiry(&self, connect: &Connect<'_>) -> Expiry {

@@ -181,8 +181,10 @@ struct Tally {
 impl Tally {
     fn add(&mut self, delivery: Delivery) {
         match delivery {
-            // Too large for its reader counts as delivered to it [MQTT-3.1.2-25].
-            Delivery::Sent | Delivery::Queued { .. } | Delivery::Withheld(Withheld::TooLarge) => self.receivers += 1,
+            Delivery::Sent | Delivery::Queued { .. } => self.receivers += 1,
+            // Too large for its reader counts as delivered to it [MQTT-3.1.2-25]. Its writer's own subscription matches
+            // too, so that "no matching subscribers" would not be true.
+            Delivery::Withheld(Withheld::TooLarge | Withheld::OwnMessage) => self.receivers += 1,
             Delivery::Refused => self.refused += 1,
             Delivery::Withheld(Withheld::NotSubscribed | Withheld::NoRight)
             | Delivery::DroppedSlowReader

@@ -290,7 +290,8 @@ impl SessionTable {
 /// Counts what became of one delivery, for the broker as a whole.
 fn count(delivery: Delivery) {
     match delivery {
-        Delivery::Sent | Delivery::Queued { displaced: 0 } | Delivery::Withheld(Withheld::NotSubscribed) => {}
+        Delivery::Sent | Delivery::Queued { displaced: 0 } => {}
+        Delivery::Withheld(Withheld::NotSubscribed | Withheld::OwnMessage) => {}
         Delivery::Queued { displaced } => METRICS.messages_dropped_queue_full.add(displaced as u64),
         Delivery::Withheld(Withheld::NoRight) => METRICS.deliveries_withheld.increment(),
         Delivery::Withheld(Withheld::TooLarge) => METRICS.messages_too_large.increment(),

@@ -90,8 +90,10 @@ pub enum Delivery {
 /// Why a session does not get a message that its route promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withheld {
-    /// The subscription has ended, or no local holds it back.
+    /// The subscription has ended.
     NotSubscribed,
+    /// No local: the reader wrote it itself.
+    OwnMessage,
     /// The reader's right is gone, or the topic lies in a hole.
     NoRight,
     /// Larger than the client takes; dropped as if delivered `[MQTT-3.1.2-25]`.
@@ -312,9 +314,11 @@ impl Session {
     fn fit(&mut self, publication: &Publication<'_>, ids: &[SubscriptionId], policy: &Policy) -> Result<Fit, Withheld> {
         let mut fit: Option<Fit> = None;
         let mut why = Withheld::NotSubscribed;
+        let mut is_own = false;
         for &id in ids {
             let Some(subscription) = self.subscriptions.find(id) else { continue };
             if subscription.options.no_local && publication.from() == Some(self.id) {
+                is_own = true;
                 continue;
             }
             let retain = subscription.options.retain_as_published && publication.retain();
@@ -333,7 +337,7 @@ impl Session {
             fit.retain |= retain;
             fit.identifiers.extend(identifier);
         }
-        fit.ok_or(why)
+        fit.ok_or(if is_own { Withheld::OwnMessage } else { why })
     }
 
     /// QoS 0: now or never.
