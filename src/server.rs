@@ -5,6 +5,7 @@
 //!   '- authority <- admin socket           signals, tick, rules that end
 //! ```
 
+mod expiry;
 mod listeners;
 mod live;
 mod sys;
@@ -15,6 +16,7 @@ use crate::hub::{Hub, Wakes};
 use crate::net::Service;
 use crate::protocol::ReasonCode;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
+use expiry::ExpiryWatch;
 use live::LiveHub;
 use std::io;
 use std::net::SocketAddr;
@@ -25,6 +27,9 @@ use tokio::sync::{mpsc, watch};
 
 /// How often the hub looks at its deadlines: keep alive, expiry and will delays are as exact as this.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How often certificates near their end are looked for.
+const LOOK_AT_ENDS: Duration = Duration::from_secs(60);
 
 /// How long connections may take to say goodbye when the broker stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -87,7 +92,9 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         let bound = listeners::bind(&settings, &tls)?;
         let addresses = bound.addresses()?;
         let service = Service::new(Arc::clone(&hub));
-        let live = LiveHub::new(Arc::clone(&service), addresses.clone());
+        let expiry = Arc::new(ExpiryWatch::default());
+        expiry.set(tls.ends());
+        let live = LiveHub::new(Arc::clone(&service), addresses.clone(), Arc::clone(&expiry));
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
@@ -102,6 +109,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         drop(alive);
         let admin = tokio::spawn(socket::serve(socket, admin, until_changed(stopped.clone())));
         tokio::spawn(tick(Arc::clone(&service), stopped.clone()));
+        tokio::spawn(watch_expiry(expiry, Arc::clone(&service), stopped.clone()));
         if !settings.mqtt.sys_interval.is_zero() {
             tokio::spawn(sys::publish(Arc::clone(&service), settings.mqtt.sys_interval, stopped.clone()));
         }
@@ -151,6 +159,18 @@ async fn tick(service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
                 service.hub().tick(service.now(), &mut wakes);
                 service.hub().end_expired(unix_now(), &mut wakes);
             }
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+/// Says in time which certificates are near their end.
+async fn watch_expiry(expiry: Arc<ExpiryWatch>, service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(LOOK_AT_ENDS);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => expiry.look(service.hub(), unix_now()),
             _ = stopped.changed() => return,
         }
     }

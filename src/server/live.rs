@@ -1,5 +1,6 @@
 //! What the operator's side does to the running hub.
 
+use super::expiry::ExpiryWatch;
 use super::{Ready, unix_now};
 use crate::admin::reply::BrokerView;
 use crate::admin::{Live, Running};
@@ -16,11 +17,12 @@ use std::sync::Arc;
 pub(super) struct LiveHub {
     service: Arc<Service>,
     addresses: Ready,
+    expiry: Arc<ExpiryWatch>,
 }
 
 impl LiveHub {
-    pub(super) fn new(service: Arc<Service>, addresses: Ready) -> Self {
-        Self { service, addresses }
+    pub(super) fn new(service: Arc<Service>, addresses: Ready, expiry: Arc<ExpiryWatch>) -> Self {
+        Self { service, addresses, expiry }
     }
 
     fn hub(&self) -> &Hub {
@@ -43,6 +45,8 @@ impl Live for LiveHub {
 
     fn status(&self) -> Option<BrokerView> {
         let status = self.hub().status();
+        let unix = unix_now();
+        self.expiry.count(self.hub(), unix);
         let counts = [
             ("sessions", status.sessions),
             ("connected", status.connected),
@@ -57,6 +61,7 @@ impl Live for LiveHub {
             uptime_seconds: self.service.now().since(Moment(0)).as_secs(),
             mqtts: self.addresses.mqtts.iter().map(ToString::to_string).collect(),
             wss: self.addresses.wss.iter().map(ToString::to_string).collect(),
+            certificates: self.expiry.view(unix),
             metrics: counts.chain(metrics).collect(),
         })
     }

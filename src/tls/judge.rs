@@ -114,6 +114,10 @@ impl Trust {
             certificates.push(Certificate { issuer: first_half(&issuer.id.name), serial: certificate.serial.into() });
         }
         let not_after = fields.iter().map(|fields| fields.not_after).fold(anchor.not_after, i64::min);
+        // webpki takes the last second for valid; live connections end in it, and must not come back.
+        if not_after <= now {
+            return Err(Cause::Expired { not_after });
+        }
         Ok(JudgedPath { anchor: anchor.issuer.id.key, certificates, not_after })
     }
 

@@ -14,6 +14,7 @@ mod certificate;
 mod crl;
 mod crl_der;
 mod der;
+mod ends;
 mod failure;
 mod files;
 mod judge;
@@ -24,6 +25,7 @@ mod signature;
 mod trust;
 mod verifier;
 
+pub use ends::{CertificateEnd, CertificateRole};
 pub use failure::HandshakeFailure;
 pub use refusal::CertificateRefusal;
 
@@ -46,6 +48,9 @@ pub const MQTT_PROTOCOL: &str = "mqtt";
 /// What a WebSocket client may ask for by ALPN unless the settings name more.
 pub const HTTP_PROTOCOL: &str = "http/1.1";
 
+/// How long before its end a CA or server certificate is worth a notice when it is loaded, seconds.
+const NEAR_ITS_END: i64 = 30 * 24 * 3600;
+
 /// Everything a listener needs to judge a client, built from the settings whole or not at all.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
@@ -56,6 +61,7 @@ pub struct ServerTls {
     no_sessions: Arc<dyn StoresServerSessions>,
     extended_master_secret: ExtendedMasterSecret,
     alpn: Vec<Vec<u8>>,
+    ends: Arc<[CertificateEnd]>,
     /// `None`: as long as TLS allows.
     max_record: Option<usize>,
 }
@@ -110,12 +116,15 @@ impl ServerTls {
     /// A file that cannot be read or understood, a key that others can read or that does not belong to the
     /// certificate, a CA in two trust blocks, a CRL that a trusted CA did not sign.
     pub fn load(settings: &TlsSettings, selector: SubjectSelector, now: i64) -> Result<(Self, Vec<String>), TlsError> {
-        let mut notices = Vec::new();
+        let (mut notices, mut ends) = (Vec::new(), Vec::new());
         let provider = Arc::new(aws_lc_rs::default_provider());
         let algorithms = provider.signature_verification_algorithms;
         let identity =
-            server_identity::load(&settings.certificate, &settings.private_key, &provider, now, &mut notices)?;
-        let blocks = TrustBlocks::load(&settings.trust, now, &mut notices)?;
+            server_identity::load(&settings.certificate, &settings.private_key, &provider, &mut ends, &mut notices)?;
+        let blocks = TrustBlocks::load(&settings.trust)?;
+        ends.extend(blocks.ends());
+        let near = ends.iter().filter(|end| end.not_after - now < NEAR_ITS_END);
+        notices.extend(near.map(|end| end.notice(now)));
         let crls: Vec<_> = settings.trust.iter().flat_map(|block| block.crl.iter().cloned()).collect();
         let rules =
             RevocationRules { stale: settings.stale_crl, required: settings.crl_required, algorithms: algorithms.all };
@@ -131,9 +140,15 @@ impl ServerTls {
             no_sessions: Arc::new(NoServerSessionStorage {}),
             extended_master_secret: settings.extended_master_secret,
             alpn: vec![MQTT_PROTOCOL.into()],
+            ends: ends.into(),
             max_record: max_record(settings.max_record),
         };
         Ok((tls, notices))
+    }
+
+    /// The certificates that the settings name for the server and as CAs, with their ends.
+    pub fn ends(&self) -> &Arc<[CertificateEnd]> {
+        &self.ends
     }
 
     /// The same for a listener that accepts `own` and these protocols by ALPN (RFC 7301). A client that asks for none

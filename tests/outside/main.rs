@@ -9,6 +9,7 @@ mod common;
 mod before_connect;
 mod clients;
 mod delivery;
+mod expiring;
 mod handshake;
 mod identity;
 mod isolation;
