@@ -57,6 +57,9 @@ impl Scene {
             Ok(holding) => holding,
             Err(fault) => panic!("{fault}\n{}", last_lines(&broker.log_text())),
         };
+        if every.is_some() {
+            holding.talking(PATIENCE).await.unwrap();
+        }
         Self { _alone: alone, folder, broker, holding }
     }
 

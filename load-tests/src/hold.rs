@@ -9,7 +9,7 @@ pub use report::{Closing, HoldReport};
 use crate::LoadError;
 use crate::certs::{Certificates, ClientFiles, common_name};
 use crate::wire::{Client, Version};
-use kept::{Kept, keep};
+use kept::{Kept, Watched, keep};
 use rustls::pki_types::ServerName;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,6 +57,8 @@ pub struct HoldOptions {
 pub struct Holding {
     running: JoinSet<Kept>,
     mark: Arc<OnceLock<Instant>>,
+    /// One permit for each connection that has received a packet.
+    talking: Arc<Semaphore>,
     stop: watch::Sender<bool>,
     connections: usize,
 }
@@ -91,13 +93,24 @@ impl Holding {
         }
         let (stop, stopped) = watch::channel(false);
         let mark = Arc::new(OnceLock::new());
+        let talking = Arc::new(Semaphore::new(0));
         let every = options.every.map(Duration::from_millis);
         let mut running = JoinSet::new();
         for (client, number, device, topic) in opened {
             let loopback = topic.zip(every);
-            running.spawn(keep(client, number, device, loopback, Arc::clone(&mark), stopped.clone()));
+            let watched = Watched { mark: Arc::clone(&mark), talking: Arc::clone(&talking), stop: stopped.clone() };
+            running.spawn(keep(client, number, device, loopback, watched));
         }
-        Ok(Self { running, mark, stop, connections: options.connections })
+        Ok(Self { running, mark, talking, stop, connections: options.connections })
+    }
+
+    /// Waits until every connection has received a packet; with [`HoldOptions::every`].
+    pub async fn talking(&self, patience: Duration) -> Result<(), LoadError> {
+        let everybody = u32::try_from(self.connections).unwrap_or(u32::MAX);
+        match tokio::time::timeout(patience, self.talking.acquire_many(everybody)).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(LoadError::Usage(format!("not every connection received a packet within {patience:?}"))),
+        }
     }
 
     /// From now on packets count as late, and times are counted. Only the first mark does.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use mqttbytes::QoS;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 /// What became of it.
@@ -23,14 +23,21 @@ pub(super) struct Kept {
     last_packet: Option<Instant>,
 }
 
+/// What a connection and the scenario have in common.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) mark: Arc<OnceLock<Instant>>,
+    pub(super) talking: Arc<Semaphore>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
 /// Keeps a connection until the broker closes it or `stop` changes. `loopback`: what it publishes to itself how often.
 pub(super) async fn keep(
     mut client: Client,
     connection: usize,
     device: usize,
     loopback: Option<(Arc<str>, Duration)>,
-    mark: Arc<OnceLock<Instant>>,
-    mut stop: watch::Receiver<bool>,
+    mut watched: Watched,
 ) -> Kept {
     let mut kept = Kept { connection, device, closed: None, ended: None, late_packets: 0, last_packet: None };
     let mut interval = loopback.as_ref().map(|(_, every)| paced(*every));
@@ -44,8 +51,8 @@ pub(super) async fn keep(
         tokio::select! {
             // What has come counts before the end of the scenario.
             biased;
-            packet = client.receive() => kept.note(&packet, &mark),
-            _ = stop.changed() => break,
+            packet = client.receive() => kept.note(&packet, &watched),
+            _ = watched.stop.changed() => break,
             () = turn, if kept.closed.is_none() => {
                 if let Some((topic, _)) = &loopback {
                     // Where it fails, reading says how it ended.
@@ -70,12 +77,14 @@ async fn publish(client: &mut Client, topic: &Arc<str>) -> Result<(), LoadError>
 }
 
 impl Kept {
-    fn note(&mut self, packet: &Result<Incoming, LoadError>, mark: &OnceLock<Instant>) {
+    fn note(&mut self, packet: &Result<Incoming, LoadError>, watched: &Watched) {
         let now = Instant::now();
         match packet {
             Ok(_) => {
-                self.last_packet = Some(now);
-                self.late_packets += u64::from(mark.get().is_some_and(|mark| now > *mark));
+                if self.last_packet.replace(now).is_none() {
+                    watched.talking.add_permits(1);
+                }
+                self.late_packets += u64::from(watched.mark.get().is_some_and(|mark| now > *mark));
             }
             Err(LoadError::Refused { reason, .. }) => {
                 self.closed.get_or_insert((now, reason.clone()));
