@@ -16,6 +16,7 @@ use crate::hub::{Hub, Wakes};
 use crate::net::Service;
 use crate::protocol::ReasonCode;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
+use crate::tls::Denied;
 use expiry::ExpiryWatch;
 use live::LiveHub;
 use std::io;
@@ -76,9 +77,11 @@ pub enum ErrorKind {
 /// [`ServerError`], before anything is served.
 pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerError> {
     // First what leaves no trace when it fails.
-    let tls = listeners::tls(&settings, unix_now())?;
+    let denied = Arc::<Denied>::default();
+    let tls = listeners::tls(&settings, unix_now())?.with_denied(Arc::clone(&denied));
     let store = PolicyStore::open(&settings.storage.path).map_err(ServerError::of_store)?;
     let policy = PolicyAuthority::load(&store, settings.policy_settings(), unix_now()).map_err(ServerError::of_load)?;
+    denied.put_in_force(Arc::clone(policy.deny_list()));
     if policy.device_count() == 0 {
         tracing::warn!("the policy has no devices: everyone is refused until `certmq device add` or `certmq apply`");
     }
@@ -94,12 +97,13 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         let service = Service::new(Arc::clone(&hub));
         let expiry = Arc::new(ExpiryWatch::default());
         expiry.set(tls.ends());
-        let live = LiveHub::new(Arc::clone(&service), addresses.clone(), Arc::clone(&expiry));
+        let live = LiveHub::new(Arc::clone(&service), addresses.clone(), denied, Arc::clone(&expiry));
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
         let trust = settings.tls.trust.iter().map(|block| block.name.clone()).collect();
-        let admin = Arc::new(AdminService::new(Arc::clone(&authority), settings.identity.subject, trust));
+        let admin = AdminService::new(Arc::clone(&authority), settings.identity.subject, trust);
+        let admin = Arc::new(admin.with_cas(settings.tls.clone()));
 
         let (stop, stopped) = watch::channel(false);
         let (alive, gone) = mpsc::channel(1);

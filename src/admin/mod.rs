@@ -19,7 +19,7 @@ pub mod socket;
 pub use authority::{CommitError, Live, Offline, PolicyAuthority, Running};
 pub use client::{Client, ClientError};
 pub use reply::{AdminError, Fault, Reply};
-pub use request::{DeviceRef, Named, Request, RuleText, SessionChoice, SessionCursor, Who};
+pub use request::{DeviceRef, Named, Request, RevokeTarget, RuleText, SessionChoice, SessionCursor, Who};
 pub use service::Service;
 
 /// The version of requests and replies. A broker refuses requests of another version by name.

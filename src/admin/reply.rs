@@ -1,7 +1,9 @@
 //! What an operator is told.
 
+mod denials;
 mod sessions;
 
+pub use denials::{DenialView, DeniedView};
 pub use sessions::{
     CertificateView, DropsView, QueueView, SessionDetailView, SessionState, SessionView, SessionsEndedView,
     SessionsView, SubscriptionView, WillView,
@@ -43,6 +45,8 @@ pub enum Reply {
     Session(Box<SessionDetailView>),
     /// To `DisconnectSessions` and `RemoveSessions`.
     SessionsEnded(SessionsEndedView),
+    /// To `ListDenials`.
+    DenyList(Vec<DenialView>),
 }
 
 /// How the broker and its policy are.

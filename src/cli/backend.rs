@@ -95,7 +95,8 @@ pub(super) fn service(settings: &Settings) -> Result<Service, Failure> {
     let policy = PolicyAuthority::load(&store, settings.policy_settings(), now())
         .map_err(|error| load_failure(&error, settings))?;
     let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(Offline)));
-    Ok(Service::new(authority, settings.identity.subject, trust_blocks(settings)))
+    let service = Service::new(authority, settings.identity.subject, trust_blocks(settings));
+    Ok(service.with_cas(settings.tls.clone()))
 }
 
 /// The names of the trust blocks.

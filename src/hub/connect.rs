@@ -368,7 +368,9 @@ impl ConnectRefused {
     /// The device does not hear who else bears its name, or what an operator would do about it.
     fn not_admitted(refusal: &Refusal) -> Self {
         let told = match refusal {
-            Refusal::Unknown(_) | Refusal::Disabled(_) | Refusal::NotPinned(_) => "this device is not admitted",
+            Refusal::Unknown(_) | Refusal::Disabled(_) | Refusal::Revoked(_) | Refusal::NotPinned(_) => {
+                "this device is not admitted"
+            }
             Refusal::ClientId { .. } => "the client id must be the common name of the certificate",
         };
         Self { reason: ReasonCode::NotAuthorized, cause: refusal.to_string(), told: told.to_owned() }

@@ -142,7 +142,7 @@ impl Connections {
     }
 
     fn keys(&self, chain: &ChainFacts) -> Vec<u64> {
-        let path = chain.certificates.iter().map(|certificate| Support::Certificate(certificate));
+        let path = chain.certificates.iter().map(|path| Support::Certificate(&path.certificate));
         let supports = [Support::Anchor(&chain.anchor), Support::Leaf(&chain.leaf_sha256)].into_iter().chain(path);
         let mut keys: Vec<u64> = supports.map(|support| self.key(support)).collect();
         keys.sort_unstable();
@@ -164,7 +164,7 @@ impl Index {
     /// A copy of `chain` that shares the certificates of its CAs.
     fn sharing(&mut self, chain: &ChainFacts) -> ChainFacts {
         let mut chain = chain.clone();
-        for certificate in chain.certificates.iter_mut().skip(1) {
+        for certificate in chain.certificates.iter_mut().skip(1).map(|path| &mut path.certificate) {
             match self.issuers.get(certificate) {
                 Some(known) => *certificate = Arc::clone(known),
                 None => {
@@ -179,7 +179,7 @@ impl Index {
 
     /// Forgets the certificates of CAs that only `chain` still held.
     fn forget_issuers(&mut self, chain: Arc<ChainFacts>) {
-        for certificate in chain.certificates.iter().skip(1) {
+        for certificate in chain.certificates.iter().skip(1).map(|path| &path.certificate) {
             // That of the chain and our own; the registration that is being given up holds the chain, not these.
             if Arc::strong_count(certificate) <= 2 {
                 self.issuers.remove(certificate);

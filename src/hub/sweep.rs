@@ -10,7 +10,7 @@ use super::connections::{Found, Support};
 use super::gate::Gate;
 use super::sessions::{ConnectionId, SessionCell, State};
 use super::{Hub, Wakes};
-use crate::policy::{Certificate, ChainFacts, DeviceKey, Lapse, LiveJudge, Writings};
+use crate::policy::{Certificate, ChainFacts, DeviceKey, Lapse, LiveJudge, Refusal, Writings};
 use crate::protocol::ReasonCode;
 use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
@@ -125,6 +125,7 @@ impl Hub {
         let admitted = self.policy.load().admit(&state.session.principal, &chain.leaf_sha256);
         Some(match admitted {
             Ok(_) => self.judge_chain(&cell.key.device, &chain, unix),
+            Err(Refusal::Revoked(_)) => Err(Lapse::Revoked),
             Err(_) => Err(Lapse::NotAdmitted),
         })
     }
@@ -132,6 +133,9 @@ impl Hub {
     /// Dates, trust and revocation of a chain that a handshake accepted.
     pub(super) fn judge_chain(&self, device: &DeviceKey, chain: &ChainFacts, unix: i64) -> Result<(), Lapse> {
         // First what takes the right away: being expired does not.
+        if self.policy.load().deny_list().find(device, chain).is_some() {
+            return Err(Lapse::Revoked);
+        }
         self.judge.load().0.judge(device, chain, unix)?;
         if chain.not_after <= unix { Err(Lapse::Expired) } else { Ok(()) }
     }

@@ -1,6 +1,6 @@
 //! What one transaction does to the records.
 
-use super::{DeviceKey, DeviceRecord, GroupRecord};
+use super::{DenyEntry, DenyId, DeviceKey, DeviceRecord, GroupRecord};
 use std::sync::Arc;
 
 /// One record's change.
@@ -14,6 +14,10 @@ pub enum Change {
     PutGroup(GroupRecord),
     /// Remove; it must exist, and no device may list it afterwards.
     RemoveGroup(Arc<str>),
+    /// Insert or replace.
+    PutDenial(DenyEntry),
+    /// Remove; it must exist.
+    RemoveDenial(DenyId),
 }
 
 /// Changes that take effect together or not at all; together they raise the generation by one.

@@ -107,6 +107,7 @@ impl Policy {
         match stranger {
             Stranger::Unknown => format!("unknown device {key}: it has no record and its certificate matches no group"),
             Stranger::Disabled => format!("device {key} is disabled"),
+            Stranger::Revoked => format!("device {key} is revoked"),
             Stranger::ClientId => {
                 format!("device {key}: client id {:?} is not its one common name", principal.client_id)
             }
@@ -170,6 +171,10 @@ impl Policy {
             Err(Stranger::Disabled) => {
                 lines.push(format!("denied: {asked}: the device is disabled"));
                 lines.push(format!("remedy: certmq device enable {who}"));
+            }
+            Err(Stranger::Revoked) => {
+                lines.push(format!("denied: {asked}: the device is revoked"));
+                lines.extend(self.denied.device(&principal.key).map(|id| format!("remedy: certmq revoke --undo {id}")));
             }
             Err(Stranger::ClientId) => {
                 lines.push(format!("denied: {asked}: identity.client_id = \"cn\" demands the common name"));

@@ -6,14 +6,18 @@
 //! Policy + Principal + topic -> Permit | Denied      authorize.rs, fill.rs, template.rs; memory.rs remembers
 //! Policy + Principal + filter -> Grant (QoS, holes) | Denied; explain.rs tells why
 //! ChainFacts of a live connection -> stays | Lapse   chain.rs, standing.rs
+//! ChainFacts -> refused by an operator               deny_list.rs
 //! fleet file <-> records -> ChangeSet                fleet.rs, change.rs
+//! rules of other brokers -> records                  import.rs
 //! ```
 
 pub mod chain;
 pub mod change;
 pub mod decision;
+pub mod deny_list;
 pub mod fleet;
 pub mod identity;
+pub mod import;
 pub mod name;
 pub mod record;
 
@@ -30,10 +34,11 @@ mod packed;
 mod standing;
 mod template;
 
-pub use chain::{Certificate, CertificateFacts, ChainFacts};
+pub use chain::{Certificate, CertificateFacts, ChainFacts, PathCertificate};
 pub use change::{Change, ChangeSet};
 pub use compile::{CompileError, Compiler, Policy};
 pub use decision::{Admission, Attributes, Denied, Epoch, Grant, Holes, Permit, Principal, Refusal};
+pub use deny_list::{DeniedCertificate, DenyEntry, DenyId, DenyList, DenyTarget};
 pub use explain::Explanation;
 pub use identity::{DeviceKey, Identity, IdentityError, SubjectSelector};
 pub use memory::DecisionMemory;

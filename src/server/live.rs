@@ -4,12 +4,12 @@ use super::expiry::ExpiryWatch;
 use super::{Ready, unix_now};
 use crate::admin::reply::BrokerView;
 use crate::admin::{Live, Running};
-use crate::hub::{Hub, Wakes};
+use crate::hub::{Hub, Touched, Wakes};
 use crate::net::Service;
-use crate::policy::{DeviceKey, Policy};
-use crate::protocol::ReasonCode;
+use crate::policy::Policy;
 use crate::session::Moment;
 use crate::telemetry::metrics::METRICS;
+use crate::tls::Denied;
 use std::sync::Arc;
 
 /// The hub of a running broker, as operators see it.
@@ -17,12 +17,14 @@ use std::sync::Arc;
 pub(super) struct LiveHub {
     service: Arc<Service>,
     addresses: Ready,
+    /// What handshakes ask.
+    denied: Arc<Denied>,
     expiry: Arc<ExpiryWatch>,
 }
 
 impl LiveHub {
-    pub(super) fn new(service: Arc<Service>, addresses: Ready, expiry: Arc<ExpiryWatch>) -> Self {
-        Self { service, addresses, expiry }
+    pub(super) fn new(service: Arc<Service>, addresses: Ready, denied: Arc<Denied>, expiry: Arc<ExpiryWatch>) -> Self {
+        Self { service, addresses, denied, expiry }
     }
 
     fn hub(&self) -> &Hub {
@@ -33,13 +35,18 @@ impl LiveHub {
 impl Live for LiveHub {
     fn policy_changed(&self, policy: Arc<Policy>) {
         tracing::info!(generation = policy.generation(), epoch = policy.epoch().0, "policy in force");
+        self.denied.put_in_force(Arc::clone(policy.deny_list()));
         self.hub().set_policy(policy);
     }
 
-    fn disconnect_device(&self, device: &DeviceKey, reason: ReasonCode) {
-        let closed = self.hub().disconnect_device(device, reason, &mut Wakes::default());
-        if closed > 0 {
-            tracing::info!(device = %device.name.escape_debug(), closed, "connections closed: {reason}");
+    fn sweep(&self, touched: &Touched) {
+        let swept = self.hub().sweep(touched, unix_now(), &mut Wakes::default());
+        if swept.closed > 0 {
+            tracing::info!(
+                judged = swept.judged,
+                closed = swept.closed,
+                "connections closed by a change of the policy"
+            );
         }
     }
 

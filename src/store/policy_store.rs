@@ -28,7 +28,7 @@ pub use error::StoreError;
 pub use load::{LoadError, load};
 pub use restore::{RestoreReport, RestoreSource, restore_policy};
 
-use crate::policy::{ChangeSet, DeviceKey, DeviceRecord, GroupRecord, Records};
+use crate::policy::{ChangeSet, DenyEntry, DeviceKey, DeviceRecord, GroupRecord, Records};
 use database::{Database, References};
 use encoding::{Kind, Write};
 use folder::{Folder, Lock, Presence};
@@ -187,6 +187,11 @@ impl PolicyStore {
     /// Every group record, by name.
     pub fn groups(&self) -> impl Iterator<Item = Result<GroupRecord, StoreError>> + '_ {
         self.decoded(Kind::Group, encoding::decode_group)
+    }
+
+    /// Every entry of the deny list, by number.
+    pub fn denials(&self) -> impl Iterator<Item = Result<DenyEntry, StoreError>> + '_ {
+        self.decoded(Kind::Denial, encoding::decode_denial)
     }
 
     fn decoded<T: 'static>(

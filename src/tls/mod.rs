@@ -10,14 +10,18 @@
 //! A client certificate is always required; there is no switch for that. Nothing is ever resumed: rustls would copy
 //! the chain of the earlier connection and verify nothing again.
 
+mod cas;
 mod certificate;
 mod crl;
 mod crl_der;
+mod denied;
 mod der;
+mod difference;
 mod ends;
 mod failure;
 mod files;
 mod judge;
+mod live;
 mod name;
 mod refusal;
 mod server_identity;
@@ -25,14 +29,18 @@ mod signature;
 mod trust;
 mod verifier;
 
+pub use cas::{CaName, trusted_cas};
+pub use denied::Denied;
+pub use difference::{AnchorChange, BlockChange, BlockChangeKind, RevokedCertificates, StaleList, TrustDifference};
 pub use ends::{CertificateEnd, CertificateRole};
 pub use failure::HandshakeFailure;
+pub use live::LiveFault;
 pub use refusal::CertificateRefusal;
 
 use crate::config::TlsSettings;
 use crate::config::tls::{ExtendedKeyUsage, ExtendedMasterSecret, TlsVersion};
 use crate::policy::{ChainFacts, DeviceKey, Identity, SubjectSelector};
-use crl::{RevocationIndex, RevocationRules};
+use crl::RevocationIndex;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 use rustls::sign::SingleCertAndKey;
@@ -55,6 +63,7 @@ const NEAR_ITS_END: i64 = 30 * 24 * 3600;
 #[derive(Clone, Debug)]
 pub struct ServerTls {
     trust: Arc<Trust>,
+    denied: Arc<Denied>,
     identity: Arc<SingleCertAndKey>,
     /// With versions and cryptography chosen; a connection adds its verifier.
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
@@ -66,9 +75,9 @@ pub struct ServerTls {
     max_record: Option<usize>,
 }
 
-/// Who is let in.
+/// Who is let in, and who may stay.
 #[derive(Debug)]
-struct Trust {
+pub struct Trust {
     blocks: TrustBlocks,
     revocation: RevocationIndex,
     selector: SubjectSelector,
@@ -121,20 +130,19 @@ impl ServerTls {
         let algorithms = provider.signature_verification_algorithms;
         let identity =
             server_identity::load(&settings.certificate, &settings.private_key, &provider, &mut ends, &mut notices)?;
-        let blocks = TrustBlocks::load(&settings.trust)?;
+        let blocks = TrustBlocks::load(settings)?;
         ends.extend(blocks.ends());
         let near = ends.iter().filter(|end| end.not_after - now < NEAR_ITS_END);
         notices.extend(near.map(|end| end.notice(now)));
-        let crls: Vec<_> = settings.trust.iter().flat_map(|block| block.crl.iter().cloned()).collect();
-        let rules =
-            RevocationRules { stale: settings.stale_crl, required: settings.crl_required, algorithms: algorithms.all };
-        let revocation = RevocationIndex::load(&crls, &blocks.issuers(), rules, now, &mut notices)?;
+        let revocation = RevocationIndex::load(&settings.trust, &blocks.issuers(), algorithms.all)?;
+        notices.extend(revocation.notices(&blocks, now));
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions(settings.minimum_version))
             .map_err(|error| TlsError::Configuration(format!("tls.minimum_version cannot be served: {error}")))?;
         let trust = Trust { blocks, revocation, selector, extended_key_usage: settings.extended_key_usage, algorithms };
         let tls = Self {
             trust: Arc::new(trust),
+            denied: Arc::default(),
             identity,
             builder,
             no_sessions: Arc::new(NoServerSessionStorage {}),
@@ -149,6 +157,12 @@ impl ServerTls {
     /// The certificates that the settings name for the server and as CAs, with their ends.
     pub fn ends(&self) -> &Arc<[CertificateEnd]> {
         &self.ends
+    }
+
+    /// The same, refusing also what operators revoked.
+    #[must_use]
+    pub fn with_denied(&self, denied: Arc<Denied>) -> Self {
+        Self { denied, ..self.clone() }
     }
 
     /// The same for a listener that accepts `own` and these protocols by ALPN (RFC 7301). A client that asks for none
@@ -166,9 +180,14 @@ impl ServerTls {
         Self { max_record: max_record(bytes), ..self.clone() }
     }
 
+    /// Whom this configuration trusts: for judging live connections, and to compare with another one's.
+    pub fn trust(&self) -> &Arc<Trust> {
+        &self.trust
+    }
+
     /// Starts one handshake.
     pub fn begin(&self) -> Handshake {
-        let verifier = Arc::new(ConnectionVerifier::new(Arc::clone(&self.trust)));
+        let verifier = Arc::new(ConnectionVerifier::new(Arc::clone(&self.trust), Arc::clone(&self.denied)));
         let mut config = self
             .builder
             .clone()

@@ -1,6 +1,7 @@
 //! Whole handshakes in memory: real rustls on both ends, nothing between them but two buffers.
 
 mod fixture;
+mod live;
 mod matrix;
 mod protocol;
 mod revocation;

@@ -2,7 +2,7 @@
 
 use super::super::sessions::SessionKey;
 use super::*;
-use crate::policy::{Attributes, DeviceKey, Principal};
+use crate::policy::{Attributes, DeviceKey, PathCertificate, Principal};
 use crate::session::{Expiry, Session, SessionId};
 
 fn cell() -> Arc<SessionCell> {
@@ -16,12 +16,16 @@ fn cell() -> Arc<SessionCell> {
 
 /// A leaf of its own below the same two CAs as everybody's.
 fn chain(leaf: u8) -> ChainFacts {
-    let certificate = |issuer: u8, serial: &[u8]| Arc::new(Certificate { issuer: [issuer; 16], serial: serial.into() });
+    let below = |issuer: u8, serial: &[u8]| PathCertificate {
+        certificate: Arc::new(Certificate { issuer: [issuer; 16], serial: serial.into() }),
+        issuer_key: [issuer; 16],
+    };
     ChainFacts {
         anchor: [1; 32],
-        certificates: [certificate(3, &[leaf]), certificate(2, &[7]), certificate(1, &[8])].into(),
+        certificates: [below(3, &[leaf]), below(2, &[7]), below(1, &[8])].into(),
         not_after: 1_000 + i64::from(leaf),
         leaf_sha256: [leaf; 32],
+        subjects_entry: None,
     }
 }
 
@@ -31,8 +35,11 @@ fn nothing_is_left_of_connections_that_have_gone() {
     let cell = cell();
     let enter = |id: u64, leaf| connections.enter(&cell, ConnectionId(id), &chain(leaf));
     let (first, second, twin) = (enter(1, 1), enter(2, 2), enter(3, 2));
-    assert!(Arc::ptr_eq(&first.chain.certificates[1], &second.chain.certificates[1]), "CAs are shared");
-    let root = Certificate::clone(&first.chain.certificates[2]);
+    assert!(
+        Arc::ptr_eq(&first.chain.certificates[1].certificate, &second.chain.certificates[1].certificate),
+        "CAs are shared"
+    );
+    let root = Certificate::clone(&first.chain.certificates[2].certificate);
     let found = |support| {
         let mut ids: Vec<u64> =
             connections.hanging_on([support].into_iter()).iter().map(|found| found.connection.0).collect();
@@ -66,5 +73,5 @@ fn what_has_ended_is_taken_in_slices_and_in_order() {
 #[test]
 fn a_place_in_the_index_is_small() {
     assert!(size_of::<Few>() <= 16 && size_of::<Member>() <= 16);
-    assert!(size_of::<ChainFacts>() <= 88, "{} bytes", size_of::<ChainFacts>());
+    assert!(size_of::<ChainFacts>() <= 112, "{} bytes", size_of::<ChainFacts>());
 }

@@ -353,6 +353,7 @@ fn device(cn: &str, unit: Option<&str>) -> (Identity, DeviceKey, ChainFacts) {
         certificates: Box::default(),
         not_after: identity.not_after,
         leaf_sha256: identity.sha256,
+        subjects_entry: None,
     };
     let name = identity.device_name(SubjectSelector::Dn).unwrap();
     (identity, DeviceKey::in_default_trust(name), chain)

@@ -2,7 +2,7 @@
 
 use super::fixture::{Connection, Dial, FLEET, World};
 use crate::hub::{Closed, Hub, Swept, Touched, Wakes};
-use crate::policy::{Certificate, ChainFacts, DeviceKey, Lapse, LiveJudge};
+use crate::policy::{Certificate, ChainFacts, DeviceKey, Lapse, LiveJudge, PathCertificate};
 use crate::protocol::{Packet, Properties, Property, Publish, QoS, ReasonCode, TopicName};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ struct Refusing {
 
 impl LiveJudge for Refusing {
     fn judge(&self, device: &DeviceKey, chain: &ChainFacts, _now: i64) -> Result<(), Lapse> {
-        let listed = |serial: u8| chain.certificates.iter().any(|certificate| *certificate.serial == [serial]);
+        let listed = |serial: u8| chain.certificates.iter().any(|path| *path.certificate.serial == [serial]);
         let devices = self.devices.iter().filter(|(key, _)| key == device).map(|(_, lapse)| lapse);
         let anchors = self.anchors.iter().filter(|(anchor, _)| *anchor == chain.anchor).map(|(_, lapse)| lapse);
         let serials = self.serials.iter().filter(|(serial, _)| listed(*serial)).map(|(_, lapse)| lapse);
@@ -37,13 +37,18 @@ fn certificate(issuer: u8, serial: u8) -> Certificate {
     Certificate { issuer: [issuer; 16], serial: Box::new([serial]) }
 }
 
+fn below(issuer: u8, serial: u8) -> PathCertificate {
+    PathCertificate { certificate: Arc::new(certificate(issuer, serial)), issuer_key: [issuer; 16] }
+}
+
 /// A chain below `anchor`: its serial numbers, leaf first.
 fn chain(anchor: u8, serials: &[u8], not_after: i64) -> ChainFacts {
     ChainFacts {
         anchor: [anchor; 32],
-        certificates: serials.iter().map(|serial| Arc::new(certificate(anchor, *serial))).collect(),
+        certificates: serials.iter().map(|serial| below(anchor, *serial)).collect(),
         not_after,
         leaf_sha256: [*serials.first().unwrap(); 32],
+        subjects_entry: None,
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 /// A set of serial numbers. Those of one length lie sorted in one piece, so that a look-up is one binary search and an
 /// entry costs no pointer.
-#[derive(Debug, Default)]
-pub(super) struct SerialSet {
+#[derive(Clone, Debug, Default)]
+pub(in crate::tls) struct SerialSet {
     by_length: BTreeMap<usize, Box<[u8]>>,
 }
 
 impl SerialSet {
-    pub(super) fn new(mut serials: Vec<&[u8]>) -> Self {
+    pub(in crate::tls) fn new(mut serials: Vec<&[u8]>) -> Self {
         serials.sort_unstable_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
         serials.dedup();
         let by_length = serials
@@ -20,7 +20,7 @@ impl SerialSet {
         Self { by_length }
     }
 
-    pub(super) fn contains(&self, serial: &[u8]) -> bool {
+    pub(in crate::tls) fn contains(&self, serial: &[u8]) -> bool {
         let Some(packed) = self.by_length.get(&serial.len()) else {
             return false;
         };
@@ -37,10 +37,43 @@ impl SerialSet {
         false
     }
 
+    /// Each of them, shorter ones first, then by value.
+    pub(in crate::tls) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.by_length.iter().flat_map(|(length, packed)| packed.chunks_exact((*length).max(1)))
+    }
+
+    /// What is in this set and not in `other`: one walk over both.
+    pub(in crate::tls) fn without(&self, other: &Self) -> Self {
+        let mut by_length = BTreeMap::new();
+        for (length, packed) in &self.by_length {
+            let kept = match other.by_length.get(length) {
+                Some(others) if others == packed => continue,
+                Some(others) => packed_without(packed, others, (*length).max(1)),
+                None => packed.clone(),
+            };
+            if !kept.is_empty() {
+                by_length.insert(*length, kept);
+            }
+        }
+        Self { by_length }
+    }
+
     /// How many.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::tls) fn len(&self) -> usize {
         self.by_length.iter().map(|(length, packed)| packed.len() / (*length).max(1)).sum()
     }
+}
+
+fn packed_without(packed: &[u8], others: &[u8], length: usize) -> Box<[u8]> {
+    let mut others = others.chunks_exact(length).peekable();
+    let mut kept = Vec::new();
+    for serial in packed.chunks_exact(length) {
+        while others.next_if(|other| *other < serial).is_some() {}
+        if others.peek() != Some(&serial) {
+            kept.extend_from_slice(serial);
+        }
+    }
+    kept.into_boxed_slice()
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ fn each_name_and_key_is_one_issuer_however_often_it_is_certified() {
     let settings = TrustBlockSettings {
         name: "default".to_owned(),
         ca: [&ca, &renewed, &namesake].map(|ca| ca.certificate.clone()).to_vec(),
-        crl: Vec::new(),
+        ..TrustBlockSettings::default()
     };
-    let trust = TrustBlocks::load(&[settings]).unwrap();
+    let trust = TrustBlocks::load(&TlsSettings { trust: vec![settings], ..TlsSettings::default() }).unwrap();
     assert_eq!(trust.issuers().len(), 2);
     let block = trust.iter().next().unwrap();
     assert_eq!(block.anchors.len(), 3);
