@@ -4,6 +4,7 @@
 //! `CERTMQ_HOLD_CONNECTIONS` sets how many there are (1500; `tests/nightly` takes 15000).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "the figures of a run, with --nocapture")]
 
 use load_tests::certs::{Certificates, common_name};
 use load_tests::hold::{Closing, HoldOptions, HoldReport, Holding};
