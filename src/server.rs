@@ -5,6 +5,7 @@
 //!   '- authority <- admin socket           signals, tick, rules that end
 //! ```
 
+mod expiry;
 mod listeners;
 mod live;
 mod sys;
@@ -17,7 +18,8 @@ use crate::net::Service;
 use crate::protocol::ReasonCode;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
 use crate::tls::{Denied, StaleList};
-use live::LiveHub;
+use expiry::ExpiryWatch;
+use live::{LiveHub, Watches};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +30,9 @@ use trust_watch::TrustWatch;
 
 /// How often the hub looks at its deadlines: keep alive, expiry and will delays are as exact as this.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How often certificates near their end are looked for.
+const LOOK_AT_ENDS: Duration = Duration::from_secs(60);
 
 /// How long connections may take to say goodbye when the broker stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -93,7 +98,14 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         let addresses = bound.addresses()?;
         let service = Service::new(Arc::clone(&hub));
         let watch = Arc::new(TrustWatch::default());
-        let live = LiveHub::new(Arc::clone(&service), addresses.clone(), Arc::clone(&watch), denied);
+        let expiry = Arc::new(ExpiryWatch::default());
+        expiry.set(tls.ends());
+        let live = LiveHub::new(
+            Arc::clone(&service),
+            addresses.clone(),
+            Watches { trust: Arc::clone(&watch), expiry: Arc::clone(&expiry) },
+            denied,
+        );
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
@@ -109,6 +121,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         drop(alive);
         let admin = tokio::spawn(socket::serve(socket, admin, until_changed(stopped.clone())));
         tokio::spawn(tick(Arc::clone(&service), stopped.clone()));
+        tokio::spawn(watch_expiry(expiry, Arc::clone(&service), stopped.clone()));
         if !settings.mqtt.sys_interval.is_zero() {
             tokio::spawn(sys::publish(Arc::clone(&service), settings.mqtt.sys_interval, stopped.clone()));
         }
@@ -170,6 +183,18 @@ async fn tick(service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
                 service.hub().tick(service.now(), &mut wakes);
                 service.hub().end_expired(unix_now(), &mut wakes);
             }
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+/// Says in time which certificates are near their end.
+async fn watch_expiry(expiry: Arc<ExpiryWatch>, service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(LOOK_AT_ENDS);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => expiry.look(service.hub(), unix_now()),
             _ = stopped.changed() => return,
         }
     }

@@ -41,6 +41,14 @@ fn text(status: &StatusView) -> String {
         }
         None => table.row(&["broker", "not running"]),
     }
+    for end in status.broker.iter().flat_map(|broker| &broker.certificates) {
+        let left = match end.days_left {
+            days @ ..0 => format!("EXPIRED {} day(s) ago", -days),
+            days @ 0..30 => format!("ENDS in {days} day(s)"),
+            days => format!("{days} days left"),
+        };
+        table.row(&[&end.role, &format!("{} until {}, {left}", end.subject, end.expires)]);
+    }
     table.row(&["store", &policy.store]);
     table.row(&["policy", &format!("generation {}, {} device(s)", policy.generation, policy.devices)]);
     table.row(&["compiled", &format!("{} bytes", policy.compiled_bytes)]);

@@ -118,6 +118,17 @@ impl Connections {
         ended
     }
 
+    /// How many connections have a chain that ends after `from` and not after `to` (Unix seconds), and up to `limit`
+    /// of them. Costs by their number.
+    pub(super) fn ending_between(&self, from: i64, to: i64, limit: usize) -> (usize, Vec<Found>) {
+        if to <= from {
+            return (0, Vec::new());
+        }
+        let index = self.index.lock();
+        let range = || index.ends.range((from.saturating_add(1), 0)..=(to, u64::MAX));
+        (range().count(), range().take(limit).filter_map(|(_, id)| index.found(*id)).collect())
+    }
+
     fn remove(&self, connection: ConnectionId) {
         let mut index = self.index.lock();
         let Some(Member { chain, .. }) = index.members.remove(&connection.0) else { return };

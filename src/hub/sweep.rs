@@ -12,6 +12,7 @@ use super::sessions::{ConnectionId, SessionCell, State};
 use super::{Hub, Wakes};
 use crate::policy::{Certificate, ChainFacts, DeviceKey, Lapse, LiveJudge, Refusal, Writings};
 use crate::protocol::ReasonCode;
+use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -38,7 +39,7 @@ pub enum Touched {
 pub struct Swept {
     /// Live connections that were judged.
     pub judged: usize,
-    /// Those among them that were closed. Nothing of theirs is routed, and nothing goes to them, from now on.
+    /// Those among them that were closed by it. Nothing of theirs is routed, and nothing goes to them, from now on.
     pub closed: usize,
 }
 
@@ -89,6 +90,17 @@ impl Hub {
             }
             wakes.wake();
         }
+    }
+
+    /// Live connections whose chain ends after `from` and not after `to` (Unix seconds): how many, and up to `limit` of
+    /// their devices with the last second of the chain. Costs by their number.
+    pub fn ending_between(&self, from: i64, to: i64, limit: usize) -> (usize, Vec<(DeviceKey, i64)>) {
+        let (count, found) = self.connections.ending_between(from, to, limit);
+        let ends = found.into_iter().filter_map(|Found { cell, connection }| {
+            let not_after = cell.lock().link_of(connection)?.registration.chain.not_after;
+            Some((cell.key.device.clone(), not_after))
+        });
+        (count, ends.collect())
     }
 
     fn touched(&self, touched: &Touched) -> Vec<Found> {
@@ -157,9 +169,14 @@ impl Hub {
         if lapse.writings() == Writings::Withheld && link.will.take().is_some() {
             tracing::warn!(device = %cell.key.device.name.escape_debug(), "will withheld: {lapse}");
         }
+        let closed_before = link.outbound.is_closing();
         let gate = state.shut_out(lapse.reason(), wakes)?;
         drop(state);
         gate.shut();
+        if closed_before {
+            return None;
+        }
+        METRICS.connections_lapsed.increment();
         tracing::info!(
             device = %cell.key.device.name.escape_debug(),
             trust = %cell.key.device.trust.escape_debug(),

@@ -1,5 +1,6 @@
 //! What the operator's side does to the running hub.
 
+use super::expiry::ExpiryWatch;
 use super::trust_watch::TrustWatch;
 use super::{Ready, unix_now};
 use crate::admin::reply::BrokerView;
@@ -17,14 +18,21 @@ use std::sync::Arc;
 pub(super) struct LiveHub {
     service: Arc<Service>,
     addresses: Ready,
-    watch: Arc<TrustWatch>,
+    watches: Watches,
     /// What handshakes ask.
     denied: Arc<Denied>,
 }
 
+/// What is looked at as time passes, for `certmq status`.
+#[derive(Debug)]
+pub(super) struct Watches {
+    pub(super) trust: Arc<TrustWatch>,
+    pub(super) expiry: Arc<ExpiryWatch>,
+}
+
 impl LiveHub {
-    pub(super) fn new(service: Arc<Service>, addresses: Ready, watch: Arc<TrustWatch>, denied: Arc<Denied>) -> Self {
-        Self { service, addresses, watch, denied }
+    pub(super) fn new(service: Arc<Service>, addresses: Ready, watches: Watches, denied: Arc<Denied>) -> Self {
+        Self { service, addresses, watches, denied }
     }
 
     fn hub(&self) -> &Hub {
@@ -52,6 +60,8 @@ impl Live for LiveHub {
 
     fn status(&self) -> Option<BrokerView> {
         let status = self.hub().status();
+        let unix = unix_now();
+        self.watches.expiry.count(self.hub(), unix);
         let counts = [
             ("sessions", status.sessions),
             ("connected", status.connected),
@@ -66,7 +76,8 @@ impl Live for LiveHub {
             uptime_seconds: self.service.now().since(Moment(0)).as_secs(),
             mqtts: self.addresses.mqtts.iter().map(ToString::to_string).collect(),
             wss: self.addresses.wss.iter().map(ToString::to_string).collect(),
-            warnings: self.watch.warnings(),
+            warnings: self.watches.trust.warnings(),
+            certificates: self.watches.expiry.view(unix),
             metrics: counts.chain(metrics).collect(),
         })
     }

@@ -22,7 +22,7 @@ pub struct CaName {
 ///
 /// As [`super::ServerTls::load`] has them for CAs.
 pub fn trusted_cas(settings: &TlsSettings) -> Result<Vec<CaName>, TlsError> {
-    let blocks = TrustBlocks::load(settings, i64::MIN, &mut Vec::new())?;
+    let blocks = TrustBlocks::load(settings)?;
     let readable = |(name, digest, sha256): (&[u8], [u8; 16], [u8; 32])| {
         let name = name_from_der(name).ok()?.as_str().to_owned();
         Some(CaName { name, name_digest: digest, sha256 })

@@ -117,6 +117,10 @@ impl Trust {
             });
         }
         let not_after = fields.iter().map(|fields| fields.not_after).fold(anchor.not_after, i64::min);
+        // webpki takes the last second for valid; live connections end in it, and must not come back.
+        if not_after <= now {
+            return Err(Cause::Expired { not_after });
+        }
         let subjects_entry = check_subject(block, &leaf)?;
         Ok(JudgedPath { anchor: *anchor.spki_sha256, certificates, not_after, subjects_entry })
     }

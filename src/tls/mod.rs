@@ -17,6 +17,7 @@ mod crl_der;
 mod denied;
 mod der;
 mod difference;
+mod ends;
 mod failure;
 mod files;
 mod judge;
@@ -32,6 +33,7 @@ pub use cas::{CaName, trusted_cas};
 pub use crl::{Freshness, ListWarning, RevocationStatus};
 pub use denied::Denied;
 pub use difference::{AnchorChange, BlockChange, BlockChangeKind, RevokedCertificates, StaleList, TrustDifference};
+pub use ends::{CertificateEnd, CertificateRole};
 pub use failure::HandshakeFailure;
 pub use live::LiveFault;
 pub use refusal::CertificateRefusal;
@@ -55,6 +57,9 @@ pub const MQTT_PROTOCOL: &str = "mqtt";
 /// What a WebSocket client may ask for by ALPN unless the settings name more.
 pub const HTTP_PROTOCOL: &str = "http/1.1";
 
+/// How long before its end a CA or server certificate is worth a notice when it is loaded, seconds.
+const NEAR_ITS_END: i64 = 30 * 24 * 3600;
+
 /// Everything a listener needs to judge a client, built from the settings whole or not at all.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
@@ -66,6 +71,7 @@ pub struct ServerTls {
     no_sessions: Arc<dyn StoresServerSessions>,
     extended_master_secret: ExtendedMasterSecret,
     alpn: Vec<Vec<u8>>,
+    ends: Arc<[CertificateEnd]>,
     /// `None`: as long as TLS allows.
     max_record: Option<usize>,
 }
@@ -120,12 +126,15 @@ impl ServerTls {
     /// A file that cannot be read or understood, a key that others can read or that does not belong to the
     /// certificate, a CA in two trust blocks, a CRL that a trusted CA did not sign.
     pub fn load(settings: &TlsSettings, selector: SubjectSelector, now: i64) -> Result<(Self, Vec<String>), TlsError> {
-        let mut notices = Vec::new();
+        let (mut notices, mut ends) = (Vec::new(), Vec::new());
         let provider = Arc::new(aws_lc_rs::default_provider());
         let algorithms = provider.signature_verification_algorithms;
         let identity =
-            server_identity::load(&settings.certificate, &settings.private_key, &provider, now, &mut notices)?;
-        let blocks = TrustBlocks::load(settings, now, &mut notices)?;
+            server_identity::load(&settings.certificate, &settings.private_key, &provider, &mut ends, &mut notices)?;
+        let blocks = TrustBlocks::load(settings)?;
+        ends.extend(blocks.ends());
+        let near = ends.iter().filter(|end| end.not_after - now < NEAR_ITS_END);
+        notices.extend(near.map(|end| end.notice(now)));
         let revocation = RevocationIndex::load(&settings.trust, &blocks.issuers(), algorithms.all)?;
         notices.extend(revocation.notices(&blocks, now));
         let builder = ServerConfig::builder_with_provider(provider)
@@ -141,9 +150,15 @@ impl ServerTls {
             no_sessions: Arc::new(NoServerSessionStorage {}),
             extended_master_secret: settings.extended_master_secret,
             alpn: vec![MQTT_PROTOCOL.into()],
+            ends: ends.into(),
             max_record: max_record(settings.max_record),
         };
         Ok((tls, notices))
+    }
+
+    /// The certificates that the settings name for the server and as CAs, with their ends.
+    pub fn ends(&self) -> &Arc<[CertificateEnd]> {
+        &self.ends
     }
 
     /// The same, refusing also what operators revoked.

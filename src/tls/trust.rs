@@ -3,8 +3,9 @@
 use super::TlsError;
 use super::certificate::{Authority, CertificateFields, CrlSigning, Version};
 use super::crl::{Issuer, IssuerId, RevocationRules};
+use super::ends::{CertificateEnd, CertificateRole};
 use super::files::{self, Item, Wanted};
-use super::name::{date, describe};
+use super::name::describe;
 use crate::config::tls::StaleCrl;
 use crate::config::{TlsSettings, TrustBlockSettings};
 use crate::policy::chain::first_half;
@@ -13,9 +14,6 @@ use rustls::pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// How long before its end a CA or server certificate is worth a notice, seconds.
-const NEAR_ITS_END: i64 = 30 * 24 * 3600;
 
 /// Every block, in the order of the settings.
 #[derive(Debug)]
@@ -63,8 +61,8 @@ pub(super) struct AnchorFacts<'a> {
 }
 
 impl TrustBlocks {
-    /// Reads every block. Notices of CAs that are near their end go to `notices`; `now` in Unix seconds.
-    pub(super) fn load(settings: &TlsSettings, now: i64, notices: &mut Vec<String>) -> Result<Self, TlsError> {
+    /// Reads every block.
+    pub(super) fn load(settings: &TlsSettings) -> Result<Self, TlsError> {
         if settings.trust.is_empty() {
             return Err(TlsError::Configuration(
                 "no CA is trusted, so no device could connect: name one in tls.client_ca".to_owned(),
@@ -75,16 +73,21 @@ impl TrustBlocks {
         let trust = Self { blocks };
         trust.check_names()?;
         trust.check_each_ca_is_in_one_block()?;
-        for facts in trust.issuers_with_dates() {
-            if let Some(notice) = date_notice("CA certificate", facts.issuer.name, facts.not_after, now) {
-                notices.push(notice);
-            }
-        }
         Ok(trust)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &TrustBlock> {
         self.blocks.iter()
+    }
+
+    /// When each CA ends.
+    pub(super) fn ends(&self) -> impl Iterator<Item = CertificateEnd> {
+        let end = |facts: AnchorFacts<'_>| CertificateEnd {
+            role: CertificateRole::Ca,
+            subject: describe(facts.issuer.name),
+            not_after: facts.not_after,
+        };
+        self.issuers_with_dates().map(end)
     }
 
     /// Every trusted CA, each name and key once.
@@ -290,18 +293,6 @@ pub(super) enum SubjectVerdict {
 
 fn subjects_entry(entry: &DistinguishedName) -> [u8; 16] {
     first_half(&Sha256::digest(entry.as_str()).into())
-}
-
-/// What to tell the operator of a certificate that ends soon or has ended.
-pub(super) fn date_notice(kind: &str, subject: &[u8], not_after: i64, now: i64) -> Option<String> {
-    let subject = describe(subject);
-    if not_after < now {
-        Some(format!("the {kind} of {subject} expired at {}; renew it", date(not_after)))
-    } else if not_after - now < NEAR_ITS_END {
-        Some(format!("the {kind} of {subject} expires at {}; renew it before", date(not_after)))
-    } else {
-        None
-    }
 }
 
 /// As an anchor every certificate could issue others, so one that was not made for that must not become one. Roots

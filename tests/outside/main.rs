@@ -9,6 +9,8 @@ mod common;
 mod before_connect;
 mod clients;
 mod delivery;
+mod ending;
+mod expiring;
 mod handshake;
 mod identity;
 mod isolation;

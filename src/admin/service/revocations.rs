@@ -96,7 +96,7 @@ impl Service {
 fn serial_octets(text: &str) -> Result<Vec<u8>, AdminError> {
     let data = |fault: &str| AdminError::new(Fault::Data, format!("serial number {text:?}: {fault}"));
     let plain = text.strip_prefix("0x").unwrap_or(text).replace(':', "");
-    let padded = if plain.len() % 2 == 0 { plain } else { format!("0{plain}") };
+    let padded = if plain.len().is_multiple_of(2) { plain } else { format!("0{plain}") };
     let digits: Option<Vec<u8>> =
         padded.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
     let digits = digits.filter(|digits| !digits.is_empty()).ok_or_else(|| {

@@ -133,7 +133,7 @@ fn a_sweep_judges_what_the_change_touches_and_closes_what_may_not_stay() {
     assert_eq!(sweep(&world, &Touched::Anchors(vec![[2; 32]])), swept(1, 1));
     assert_gone(&mut four, ReasonCode::NotAuthorized);
     world.hub.set_judge(Arc::new(Refusing { devices: vec![(key("b"), Lapse::Revoked)], ..Refusing::default() }));
-    assert_eq!(sweep(&world, &Touched::Devices(vec![key("b")])).closed, 2, "closed once more is no harm");
+    assert_eq!(sweep(&world, &Touched::Devices(vec![key("b")])), swept(2, 1), "one was closed before");
     assert_gone(&mut three, ReasonCode::AdministrativeAction);
     three.break_off();
     four.break_off();
@@ -293,6 +293,10 @@ fn a_chain_that_ends_ends_its_connection_by_the_wall_clock() {
     let mut brief = world.connect(&dial("a", "1", chain(1, &[11], NOW + 5)));
     let mut longer = world.connect(&dial("a", "2", chain(1, &[12], NOW + DAY)));
     let mut longest = world.connect(&dial("b", "3", chain(1, &[13], NOW + 30 * DAY)));
+    let ending = |from, to| world.hub.ending_between(from, to, 1);
+    assert_eq!(ending(NOW, NOW + DAY), (2, vec![(key("a"), NOW + 5)]));
+    assert_eq!(ending(NOW + 5, NOW + DAY), (1, vec![(key("a"), NOW + DAY)]));
+    assert_eq!((ending(NOW + DAY, NOW + DAY).0, ending(NOW + DAY, NOW).0), (0, 0));
     assert_eq!((expire(NOW), expire(NOW + 4)), (0, 0));
     assert_there(&mut brief);
     assert_eq!(expire(NOW + 5), 1);

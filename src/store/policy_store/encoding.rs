@@ -193,6 +193,7 @@ pub(super) fn put_line(kind: Kind, key: &[u8], value: &[u8]) -> Result<Vec<u8>, 
 
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "they are names of the format")]
 enum PutLine<'r> {
     PutDevice { trust: &'r str, name: &'r str, record: &'r RawValue },
     PutGroup { name: &'r str, record: &'r RawValue },
