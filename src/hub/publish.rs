@@ -91,7 +91,7 @@ impl Hub {
         let connection_has_room = link.as_ref().is_some_and(|link| !link.outbound.is_full());
         !session.must_keep(offer.publication, &receiver.subscriptions, offer.policy)
             || connection_has_room && session.can_send(&self.bounds)
-            || session.queue_has_room(offer.publication, &self.bounds)
+            || session.queue_has_room(offer.publication, &self.bounds, offer.now)
     }
 
     /// An empty payload clears, and only with the RETAIN flag `[MQTT-3.3.1-6]`.

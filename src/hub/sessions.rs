@@ -173,6 +173,7 @@ impl State {
 
     /// Brings the metrics up to date.
     fn count_load(&mut self) {
+        METRICS.messages_expired.add(self.session.take_shed() as u64);
         let (before, after) = (self.counted, self.load());
         if before == after {
             return;

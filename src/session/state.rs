@@ -54,6 +54,8 @@ pub struct Session {
     pub expiry: Expiry,
     /// What it did not get.
     pub drops: Drops,
+    /// Expired in a full queue, and not reported yet.
+    shed: usize,
     pub(super) outgoing: Outgoing,
     pub(super) terms: Option<Terms>,
 }
@@ -117,6 +119,7 @@ impl Session {
             incoming: Incoming::default(),
             expiry,
             drops: Drops::default(),
+            shed: 0,
             outgoing: Outgoing::default(),
             terms: None,
         }
@@ -153,8 +156,21 @@ impl Session {
     }
 
     /// Whether a publication that has to wait would find room.
-    pub fn queue_has_room(&self, publication: &Publication<'_>, bounds: &Bounds) -> bool {
-        self.outgoing.queue_has_room(publication.message().size(), bounds)
+    pub fn queue_has_room(&mut self, publication: &Publication<'_>, bounds: &Bounds, now: Moment) -> bool {
+        let size = publication.message().size();
+        self.shed_expired(size, bounds, now);
+        self.outgoing.queue_has_room(size, bounds)
+    }
+
+    /// Messages that expired in a full queue since this was last asked.
+    pub fn take_shed(&mut self) -> usize {
+        std::mem::take(&mut self.shed)
+    }
+
+    fn shed_expired(&mut self, size: usize, bounds: &Bounds, now: Moment) {
+        let shed = self.outgoing.shed_expired(size, bounds, now);
+        self.drops.expired += shed as u64;
+        self.shed += shed;
     }
 
     /// Whether a publication need not wait for acknowledgements or for others before it.
@@ -374,6 +390,7 @@ impl Session {
                 Written::NoRoom => outbox.starve(),
             }
         }
+        self.shed_expired(waiting.message.size(), bounds, now);
         match self.outgoing.enqueue(waiting, bounds) {
             Queued::Kept => Delivery::Queued { displaced: 0 },
             Queued::Displaced(displaced) => Delivery::Queued { displaced },
