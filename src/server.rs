@@ -6,9 +6,11 @@
 //! ```
 
 mod audit;
+mod expiry;
 mod listeners;
 mod live;
 mod sys;
+mod trust_watch;
 
 use crate::admin::{Place, PolicyAuthority, Service as AdminService, socket};
 use crate::config::Settings;
@@ -17,16 +19,22 @@ use crate::net::Service;
 use crate::protocol::ReasonCode;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
 use crate::telemetry::audit::Audit;
-use live::LiveHub;
+use crate::tls::{Denied, Freshness, StaleList};
+use expiry::ExpiryWatch;
+use live::{LiveHub, Watches};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use trust_watch::TrustWatch;
 
 /// How often the hub looks at its deadlines: keep alive, expiry and will delays are as exact as this.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How often certificates near their end are looked for.
+const LOOK_AT_ENDS: Duration = Duration::from_secs(60);
 
 /// How long connections may take to say goodbye when the broker stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -75,9 +83,11 @@ pub enum ErrorKind {
 /// [`ServerError`], before anything is served.
 pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerError> {
     // First what leaves no trace when it fails.
-    let tls = listeners::tls(&settings, unix_now())?;
+    let denied = Arc::<Denied>::default();
+    let tls = listeners::tls(&settings, unix_now())?.with_denied(Arc::clone(&denied));
     let store = PolicyStore::open(&settings.storage.path).map_err(ServerError::of_store)?;
     let policy = PolicyAuthority::load(&store, settings.policy_settings(), unix_now()).map_err(ServerError::of_load)?;
+    denied.put_in_force(Arc::clone(policy.deny_list()));
     if policy.device_count() == 0 {
         tracing::warn!("the policy has no devices: everyone is refused until `certmq device add` or `certmq apply`");
     }
@@ -92,13 +102,21 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         let addresses = bound.addresses()?;
         let audit = audit::start(&settings, &store)?;
         let service = Service::audited(Arc::clone(&hub), audit.clone());
-        let live = LiveHub::new(Arc::clone(&service), addresses.clone());
+        let watch = Arc::new(TrustWatch::default());
+        let expiry = Arc::new(ExpiryWatch::default());
+        expiry.set(tls.ends());
+        let live = LiveHub::new(
+            Arc::clone(&service),
+            addresses.clone(),
+            Watches { trust: Arc::clone(&watch), expiry: Arc::clone(&expiry) },
+            denied,
+        );
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
         let trust = settings.tls.trust.iter().map(|block| block.name.clone()).collect();
         let admin = AdminService::new(Arc::clone(&authority), settings.identity.subject, trust);
-        let admin = Arc::new(admin.audited(audit.clone(), Place::Socket));
+        let admin = Arc::new(admin.with_cas(settings.tls.clone()).audited(audit.clone(), Place::Socket));
 
         let (stop, stopped) = watch::channel(false);
         let (alive, gone) = mpsc::channel(1);
@@ -108,10 +126,26 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         drop(alive);
         let admin = tokio::spawn(socket::serve(socket, admin, until_changed(stopped.clone())));
         tokio::spawn(tick(Arc::clone(&service), stopped.clone()));
+        tokio::spawn(watch_expiry(expiry, Arc::clone(&service), stopped.clone()));
         if !settings.mqtt.sys_interval.is_zero() {
             tokio::spawn(sys::publish(Arc::clone(&service), settings.mqtt.sys_interval, stopped.clone()));
         }
         tokio::spawn(audit::tally(Arc::clone(&service), stopped.clone()));
+        let trust = Arc::clone(tls.trust());
+        watch.loaded(&trust, unix_now());
+        for warning in trust.list_warnings(unix_now()).iter().filter(|warning| warning.freshness == Freshness::Stale) {
+            audit.record(trust_watch::stale(warning));
+        }
+        // The sweep of live connections belongs here; until it does, nobody shall believe that it ran.
+        let judge_anew = |lists: &[StaleList]| {
+            for list in lists {
+                tracing::error!(
+                    issuer = list.issuer,
+                    "stale_crl = \"disconnect\": live connections are not closed yet"
+                );
+            }
+        };
+        tokio::spawn(trust_watch::run(watch, move || Arc::clone(&trust), judge_anew, audit.clone(), stopped.clone()));
         tokio::spawn(end_rules(Arc::clone(&authority), audit.clone(), stopped));
 
         let signals = Signals::new()?;
@@ -150,13 +184,30 @@ async fn drain(hub: &Arc<Hub>, mut gone: mpsc::Receiver<()>) -> usize {
     closed
 }
 
-/// Lets the hub do what is due.
+/// Lets the hub do what is due, by the broker's own clock, which only goes forward, and by the wall clock, which may
+/// be set.
 async fn tick(service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(TICK);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = interval.tick() => service.hub().tick(service.now(), &mut Wakes::default()),
+            _ = interval.tick() => {
+                let mut wakes = Wakes::default();
+                service.hub().tick(service.now(), &mut wakes);
+                service.hub().end_expired(unix_now(), &mut wakes);
+            }
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+/// Says in time which certificates are near their end.
+async fn watch_expiry(expiry: Arc<ExpiryWatch>, service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(LOOK_AT_ENDS);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => expiry.look(service.hub(), unix_now()),
             _ = stopped.changed() => return,
         }
     }

@@ -5,6 +5,7 @@
 //! certs    a CA, a server certificate and one certificate per pair, made at run time
 //! wire     packets of MQTT 3.1.1 and 5.0 on a TLS stream
 //! pairs    the scenario: P publishers, each with its subscriber
+//! hold     the scenario: N connections, and how the broker closed some of them
 //! report   what was measured
 //! process  CPU time from /proc
 //! peers    brokers as processes on loopback: mosquitto, certmq
@@ -13,6 +14,7 @@
 
 pub mod certs;
 pub mod compare;
+pub mod hold;
 pub mod pairs;
 pub mod peers;
 pub mod process;

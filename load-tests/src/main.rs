@@ -6,9 +6,12 @@ use clap::{Parser, Subcommand};
 use load_tests::LoadError;
 use load_tests::certs::Certificates;
 use load_tests::compare::{self, CompareOptions};
+use load_tests::hold::{HoldOptions, HoldReport, Holding};
 use load_tests::pairs::{self, PairsOptions};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Load scenarios for certmq and its peers, over mTLS
 #[derive(Debug, Parser)]
@@ -30,6 +33,7 @@ const EXAMPLES: &str = "EXAMPLES
   load-tests pairs --address 127.0.0.1:8883 --ca device-certs/ca.crt --cert device-certs/device-001.crt \\
       --key device-certs/device-001.key --topic 'devices/device-001/{pair}'
   load-tests compare --pin
+  load-tests hold 1500 --address 127.0.0.1:8883 --certs /tmp/load      type mark, revoke one, type stop
 
 EXIT CODES
   0 every message came once and in order   1 messages were lost, repeated or out of order
@@ -53,6 +57,9 @@ enum Command {
         #[arg(long, value_name = "CPU")]
         cpu: Option<usize>,
     },
+    /// N connections that wait; says which the broker closed, why and when. Prints `holding`, then reads lines from
+    /// stdin: `mark` is the moment that counts, `stop` (or the end of the input) prints the report
+    Hold(HoldOptions),
     /// Start certmq and mosquitto, alternate runs, print the medians of the ratios
     Compare(CompareOptions),
 }
@@ -94,6 +101,14 @@ fn run(arguments: &Arguments) -> Result<ExitCode, LoadError> {
             }
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
+        Command::Hold(options) => {
+            let report = runtime.block_on(hold(options))?;
+            match arguments.json {
+                true => println!("{}", json(&report)?),
+                false => println!("{report}"),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Compare(options) => {
             let comparisons = runtime.block_on(compare::run(options, |comparison| {
                 if !arguments.json {
@@ -107,6 +122,27 @@ fn run(arguments: &Arguments) -> Result<ExitCode, LoadError> {
             Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
     }
+}
+
+async fn hold(options: &HoldOptions) -> Result<HoldReport, LoadError> {
+    let mut holding = Holding::open(options).await?;
+    println!("holding {}", options.connections);
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut ended = Vec::new();
+    loop {
+        let line = lines.next_line().await?;
+        match line.as_deref().map(str::trim) {
+            Some("mark") => {
+                holding.mark();
+                println!("marked");
+            }
+            Some("stop") | None => break,
+            Some(other) => eprintln!("load-tests: {other:?} is neither `mark` nor `stop`"),
+        }
+    }
+    // What has ended by now.
+    holding.wait(Duration::ZERO, options.connections, &mut ended).await?;
+    holding.report(ended).await
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, LoadError> {

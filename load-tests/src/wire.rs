@@ -17,6 +17,9 @@ const MAXIMUM_PACKET: usize = 16 << 20;
 
 const READ_BUFFER: usize = 64 << 10;
 
+/// Of a client that only waits.
+const IDLE_BUFFER: usize = 512;
+
 /// The protocol version of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
 pub enum Version {
@@ -66,6 +69,7 @@ pub struct Client {
     stream: TlsStream<TcpStream>,
     input: BytesMut,
     output: BytesMut,
+    read_buffer: usize,
     /// How many QoS 1 and 2 messages the broker lets this client have in flight.
     pub receive_maximum: u16,
 }
@@ -95,7 +99,15 @@ impl Client {
         socket.set_nodelay(true)?;
         let stream = TlsConnector::from(config).connect(server_name, socket).await.map_err(failed)?;
         let (input, output) = (BytesMut::with_capacity(READ_BUFFER), BytesMut::new());
-        let mut client = Self { id: id.to_owned(), version, stream, input, output, receive_maximum: u16::MAX };
+        let mut client = Self {
+            id: id.to_owned(),
+            version,
+            stream,
+            input,
+            output,
+            read_buffer: READ_BUFFER,
+            receive_maximum: u16::MAX,
+        };
         client.send_connect().await?;
         match client.receive().await? {
             Incoming::ConnAck { refusal: None, receive_maximum } => client.receive_maximum = receive_maximum,
@@ -186,6 +198,12 @@ impl Client {
 
     /// The next packet that has already been read, if a whole one has.
     pub fn buffered(&mut self) -> Result<Option<Incoming>, LoadError> {
+        if self.version == Version::V5
+            && let Some(reason) = disconnect_reason(&self.input)
+        {
+            self.input.clear();
+            return Err(self.refused(format!("DISCONNECT {reason:#04x}")));
+        }
         let packet = match self.version {
             Version::V311 => v4::read(&mut self.input, MAXIMUM_PACKET).map(from_v4),
             Version::V5 => v5::read(&mut self.input, MAXIMUM_PACKET).map(from_v5),
@@ -198,9 +216,16 @@ impl Client {
         }
     }
 
+    /// From now on little is read: one of thousands needs little memory.
+    pub fn shrink(&mut self) {
+        self.read_buffer = IDLE_BUFFER;
+        self.input = BytesMut::from(self.input.as_ref());
+        self.output = BytesMut::new();
+    }
+
     /// Reads once from the stream; safe to cancel.
     pub async fn fill(&mut self) -> Result<(), LoadError> {
-        self.input.reserve(READ_BUFFER);
+        self.input.reserve(self.read_buffer);
         match self.stream.read_buf(&mut self.input).await? {
             0 => Err(LoadError::Connection(std::io::ErrorKind::UnexpectedEof.into())),
             _ => Ok(()),
@@ -209,6 +234,16 @@ impl Client {
 
     fn refused(&self, reason: String) -> LoadError {
         LoadError::Refused { client: self.id.clone(), reason }
+    }
+}
+
+/// The reason of a 5.0 DISCONNECT at the front of `input`. mqttbytes waits for ever for the properties of one that ends
+/// with its reason, as it may (MQTT 5.0 section 3.14.2.2.1).
+fn disconnect_reason(input: &[u8]) -> Option<u8> {
+    match input {
+        [0xE0, 0, ..] => Some(0),
+        [0xE0, length, reason, ..] if input.len() >= 2 + usize::from(*length) => Some(*reason),
+        _ => None,
     }
 }
 
@@ -298,5 +333,20 @@ fn from_v5(packet: v5::Packet) -> Incoming {
         v5::Packet::PingResp => Incoming::PingResp,
         v5::Packet::Disconnect(disconnect) => Incoming::Disconnect(format!("{:?}", disconnect.reason_code)),
         _ => Incoming::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::disconnect_reason;
+
+    #[test]
+    fn a_disconnect_is_read_once_it_is_whole() {
+        assert_eq!(disconnect_reason(&[0xE0, 1, 0x98]), Some(0x98));
+        assert_eq!(disconnect_reason(&[0xE0, 2, 0x87, 0]), Some(0x87));
+        assert_eq!(disconnect_reason(&[0xE0, 0]), Some(0));
+        for unfinished in [&[0xE0][..], &[0xE0, 1], &[0xE0, 2, 0x87], &[0x30, 1, 0x98], &[]] {
+            assert_eq!(disconnect_reason(unfinished), None);
+        }
     }
 }

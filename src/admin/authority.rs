@@ -1,12 +1,11 @@
 //! [`PolicyAuthority`]: the store and the policy in force, changed together or not at all.
 
 use super::reply::BrokerView;
-use crate::hub::Hub;
+use crate::hub::{Hub, Touched};
 use crate::policy::record::DeviceStatus;
 use crate::policy::{
-    Change, ChangeSet, CompileError, Compiler, DeviceKey, DeviceRecord, Epoch, GroupRecord, Policy, PolicySettings,
+    Change, ChangeSet, CompileError, Compiler, DenyTarget, DeviceRecord, Epoch, GroupRecord, Policy, PolicySettings,
 };
-use crate::protocol::ReasonCode;
 use crate::session::Moment;
 use crate::store::policy_store::{self, LoadError, PolicyStore, StoreError};
 use arc_swap::ArcSwap;
@@ -23,8 +22,8 @@ pub trait Live: Send + Sync {
     /// Another policy is in force from now on. Must not block: the change has been acknowledged to nobody yet.
     fn policy_changed(&self, policy: Arc<Policy>);
 
-    /// Closes every connection of a device.
-    fn disconnect_device(&self, device: &DeviceKey, reason: ReasonCode);
+    /// Judges the live connections that a change touches anew, and closes those that may not stay.
+    fn sweep(&self, touched: &Touched);
 
     /// How the broker is; none where there is none.
     fn status(&self) -> Option<BrokerView>;
@@ -59,7 +58,7 @@ pub struct Offline;
 impl Live for Offline {
     fn policy_changed(&self, _policy: Arc<Policy>) {}
 
-    fn disconnect_device(&self, _device: &DeviceKey, _reason: ReasonCode) {}
+    fn sweep(&self, _touched: &Touched) {}
 
     fn status(&self) -> Option<BrokerView> {
         None
@@ -167,7 +166,8 @@ impl PolicyAuthority {
     }
 
     fn commit_locked(&self, changes: &ChangeSet, author: &str, now: i64) -> Result<Arc<Policy>, CommitError> {
-        let next = Arc::new(self.policy().with_changes(changes, now)?);
+        let before = self.policy();
+        let next = Arc::new(before.with_changes(changes, now)?);
         let durable = match self.store.commit(changes, author, now) {
             Err(fault) if fault.is_no_room() && self.may_be_held(changes)? => {
                 self.store.hold(changes, author, now)?;
@@ -176,15 +176,7 @@ impl PolicyAuthority {
             committed => committed.map(|_| Ok(()))?,
         };
         self.put_in_force(&next);
-        for change in &changes.changes {
-            match change {
-                Change::RemoveDevice(key) => self.live.disconnect_device(key, ReasonCode::AdministrativeAction),
-                Change::PutDevice(record) if record.status == DeviceStatus::Disabled => {
-                    self.live.disconnect_device(&record.key, ReasonCode::AdministrativeAction);
-                }
-                Change::PutDevice(_) | Change::PutGroup(_) | Change::RemoveGroup(_) => {}
-            }
-        }
+        touched(changes, &before).iter().for_each(|touched| self.live.sweep(touched));
         durable.map(|()| next)
     }
 
@@ -194,7 +186,9 @@ impl PolicyAuthority {
             let (device, group) = match change {
                 Change::PutDevice(DeviceRecord { key, .. }) => (self.store.device(key)?, None),
                 Change::PutGroup(GroupRecord { name, .. }) => (None, self.store.group(name)?),
-                Change::RemoveDevice(_) | Change::RemoveGroup(_) => (None, None),
+                Change::RemoveDevice(_) | Change::RemoveGroup(_) | Change::PutDenial(_) | Change::RemoveDenial(_) => {
+                    (None, None)
+                }
             };
             if !change.only_takes_away(device.as_ref(), group.as_ref()) {
                 return Ok(false);
@@ -216,6 +210,41 @@ impl PolicyAuthority {
         self.policy.store(Arc::clone(policy));
         self.live.policy_changed(Arc::clone(policy));
     }
+}
+
+/// Whose connections may have to end: those of devices that were removed, disabled, pinned or revoked, those that hang
+/// on a revoked certificate, and everybody's where a group may no longer match them.
+fn touched(changes: &ChangeSet, before: &Policy) -> Vec<Touched> {
+    let mut devices = Vec::new();
+    let mut certificates = Vec::new();
+    let mut leaves = Vec::new();
+    let mut groups = false;
+    for change in &changes.changes {
+        match change {
+            Change::RemoveDevice(key) => devices.push(key.clone()),
+            Change::PutDevice(record) if record.status == DeviceStatus::Disabled || !record.pins.is_empty() => {
+                devices.push(record.key.clone());
+            }
+            Change::PutDenial(entry) => match &entry.target {
+                DenyTarget::Device(key) => devices.push(key.clone()),
+                DenyTarget::Certificate(denied) => {
+                    certificates.push(denied.certificate.clone());
+                    leaves.extend(denied.sha256);
+                }
+            },
+            Change::PutGroup(record) => groups |= before.has_group(&record.name),
+            Change::RemoveGroup(_) => groups = true,
+            Change::PutDevice(_) | Change::RemoveDenial(_) => {}
+        }
+    }
+    if groups {
+        return vec![Touched::Everyone];
+    }
+    let mut touched = Vec::new();
+    touched.extend((!devices.is_empty()).then_some(Touched::Devices(devices)));
+    touched.extend((!certificates.is_empty()).then_some(Touched::Certificates(certificates)));
+    touched.extend((!leaves.is_empty()).then_some(Touched::Leaves(leaves)));
+    touched
 }
 
 impl fmt::Debug for PolicyAuthority {

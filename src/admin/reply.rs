@@ -1,7 +1,9 @@
 //! What an operator is told.
 
+mod denials;
 mod sessions;
 
+pub use denials::{DenialView, DeniedView};
 pub use sessions::{
     CertificateView, DropsView, QueueView, SessionDetailView, SessionState, SessionView, SessionsEndedView,
     SessionsView, SubscriptionView, WillView,
@@ -49,6 +51,8 @@ pub enum Reply {
     Denials(DenialsView),
     /// To `AuditAnchor`; none before the first.
     AuditAnchor(Option<Head>),
+    /// To `ListDenials`.
+    DenyList(Vec<DenialView>),
 }
 
 /// Refusals.
@@ -85,8 +89,27 @@ pub struct BrokerView {
     /// Where it serves MQTT over WebSocket over TLS.
     #[serde(default)]
     pub wss: Vec<String>,
+    /// What should be looked at: revocation lists that are stale or soon will be.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// The server's certificates and the CAs, with their ends.
+    #[serde(default)]
+    pub certificates: Vec<CertificateEndView>,
     /// Every metric by name.
     pub metrics: BTreeMap<String, u64>,
+}
+
+/// When a certificate of the settings ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateEndView {
+    /// `server certificate` or `CA certificate`.
+    pub role: String,
+    /// Whose it is.
+    pub subject: String,
+    /// Its last second, RFC 3339.
+    pub expires: String,
+    /// Whole days until then; negative: it has ended.
+    pub days_left: i64,
 }
 
 /// The policy in force.

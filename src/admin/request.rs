@@ -139,6 +139,35 @@ pub enum Request {
     },
     /// Number and hash of the line that the store knows as the last of the audit trail.
     AuditAnchor {},
+    /// Refuses a device or a certificate from now on.
+    Revoke {
+        /// Which.
+        target: RevokeTarget,
+    },
+    /// The deny list.
+    ListDenials {},
+    /// Takes an entry out of the deny list.
+    LiftDenial {
+        /// Its number.
+        id: u64,
+    },
+}
+
+/// What is revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeTarget {
+    /// A device with every certificate.
+    Device(DeviceRef),
+    /// A certificate: Base64 of its DER.
+    Certificate(String),
+    /// A certificate by its serial number, hexadecimal.
+    Serial {
+        /// As OpenSSL prints it.
+        serial: String,
+        /// The distinguished name of its issuer; without one there must be but one trusted CA.
+        issuer: Option<String>,
+    },
 }
 
 /// Whether an answer may take a moment.
@@ -232,6 +261,8 @@ impl Request {
             | Self::RemoveGroup { .. }
             | Self::AddRule { .. }
             | Self::RemoveRule { .. }
+            | Self::Revoke { .. }
+            | Self::LiftDenial { .. }
             | Self::Apply { .. } => true,
             Self::Status {}
             | Self::ListDevices {}
@@ -242,6 +273,7 @@ impl Request {
             | Self::Explain { .. }
             | Self::Export {}
             | Self::ListSessions { .. }
+            | Self::ListDenials {}
             | Self::ShowSession { .. }
             | Self::DisconnectSessions { .. }
             | Self::RemoveSessions { .. }

@@ -7,6 +7,7 @@ mod explain;
 mod fleet;
 mod groups;
 mod resolve;
+mod revocations;
 mod rules;
 mod sessions;
 
@@ -18,6 +19,7 @@ pub use audited::Place;
 use super::authority::{CommitError, PolicyAuthority};
 use super::reply::{AdminError, ChangeOutcome, ChangeView, Fault, PolicyView, Reply, StatusView};
 use super::request::Request;
+use crate::config::TlsSettings;
 use crate::policy::{Change, ChangeSet, CompileError, SubjectSelector};
 use crate::store::policy_store::{PolicyStore, StoreError};
 use crate::telemetry::audit::Audit;
@@ -33,6 +35,8 @@ pub struct Service {
     authority: Arc<PolicyAuthority>,
     selector: SubjectSelector,
     trust_blocks: Vec<String>,
+    /// Where the CAs are that issuers are named after.
+    tls: TlsSettings,
 }
 
 /// Who asks, and when.
@@ -56,7 +60,14 @@ impl Service {
     /// A service on `authority`. `selector` is what names a device, `trust_blocks` the names of the blocks in the
     /// settings: records of others could never connect.
     pub fn new(authority: Arc<PolicyAuthority>, selector: SubjectSelector, trust_blocks: Vec<String>) -> Self {
-        Self { authority, selector, trust_blocks, audit: Audit::default(), place: Place::default() }
+        let (audit, place, tls) = (Audit::default(), Place::default(), TlsSettings::default());
+        Self { audit, place, authority, selector, trust_blocks, tls }
+    }
+
+    /// The same, knowing the CAs that `tls` names.
+    #[must_use]
+    pub fn with_cas(self, tls: TlsSettings) -> Self {
+        Self { tls, ..self }
     }
 
     /// The authority below.
@@ -97,6 +108,9 @@ impl Service {
             Request::Explain { who, action, topic, client_id } => self.explain(call, &who, action, &topic, client_id),
             Request::Export {} => self.export(),
             Request::Apply { text } => self.apply(call, &text),
+            Request::Revoke { target } => self.revoke(call, &target),
+            Request::ListDenials {} => Ok(self.list_denials()),
+            Request::LiftDenial { id } => self.lift(call, id),
             Request::ListSessions { who, after } => self.list_sessions(who.as_ref(), after),
             Request::ShowSession { device, client_id } => self.show_session(&device, client_id.as_deref()),
             Request::DisconnectSessions { who, client_id } => {
@@ -168,7 +182,9 @@ impl From<CommitError> for AdminError {
 impl From<CompileError> for AdminError {
     fn from(error: CompileError) -> Self {
         let fault = match &error {
-            CompileError::NoSuchGroup { .. } | CompileError::NoSuchDevice(_) => Fault::Missing,
+            CompileError::NoSuchGroup { .. } | CompileError::NoSuchDevice(_) | CompileError::NoSuchDenial(_) => {
+                Fault::Missing
+            }
             _ => Fault::Data,
         };
         Self::new(fault, error.to_string())
@@ -179,7 +195,9 @@ impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         let fault = match &error {
             StoreError::InUse { .. } => Fault::InUse,
-            StoreError::NoSuchDevice { .. } | StoreError::NoSuchGroup { .. } => Fault::Missing,
+            StoreError::NoSuchDevice { .. } | StoreError::NoSuchGroup { .. } | StoreError::NoSuchDenial { .. } => {
+                Fault::Missing
+            }
             StoreError::Exposed { .. } => Fault::NotPermitted,
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 Fault::NotPermitted

@@ -102,7 +102,7 @@ pub(super) fn service(settings: &Settings) -> Result<Service, Failure> {
         .map_err(|error| Failure::new(Exit::Software, format!("the audit trail has no thread: {error}")))?;
     let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(Offline)));
     let service = Service::new(authority, settings.identity.subject, trust_blocks(settings));
-    Ok(service.audited(audit, Place::Offline))
+    Ok(service.with_cas(settings.tls.clone()).audited(audit, Place::Offline))
 }
 
 /// The names of the trust blocks.

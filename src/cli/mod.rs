@@ -21,9 +21,11 @@ pub mod exit;
 mod export;
 mod group;
 mod help;
+mod import;
 mod man;
 pub mod output;
 mod quickstart;
+mod revoke;
 mod serve;
 mod session;
 mod settings;
@@ -89,10 +91,12 @@ enum Command {
     Acl(acl::Arguments),
     Apply(apply::Arguments),
     Export(export::Arguments),
+    Import(import::Arguments),
     Audit(audit::Arguments),
     Denials(denials::Arguments),
     Ca(ca::Arguments),
     Cert(cert::Arguments),
+    Revoke(revoke::Arguments),
     Session(session::Arguments),
     Status(status::Arguments),
     Store(store::Arguments),
@@ -134,10 +138,12 @@ impl Command {
             Self::Acl(arguments) => arguments.run(context),
             Self::Apply(arguments) => arguments.run(context),
             Self::Export(arguments) => arguments.run(context),
+            Self::Import(arguments) => arguments.run(context),
             Self::Audit(arguments) => arguments.run(context),
             Self::Denials(arguments) => arguments.run(context),
             Self::Ca(arguments) => arguments.run(context),
             Self::Cert(arguments) => arguments.run(context),
+            Self::Revoke(arguments) => arguments.run(context),
             Self::Session(arguments) => arguments.run(context),
             Self::Status(arguments) => arguments.run(context),
             Self::Store(arguments) => arguments.run(context),

@@ -41,12 +41,23 @@ fn text(status: &StatusView) -> String {
         }
         None => table.row(&["broker", "not running"]),
     }
+    for end in status.broker.iter().flat_map(|broker| &broker.certificates) {
+        let left = match end.days_left {
+            days @ ..0 => format!("EXPIRED {} day(s) ago", -days),
+            days @ 0..30 => format!("ENDS in {days} day(s)"),
+            days => format!("{days} days left"),
+        };
+        table.row(&[&end.role, &format!("{} until {}, {left}", end.subject, end.expires)]);
+    }
     table.row(&["store", &policy.store]);
     table.row(&["policy", &format!("generation {}, {} device(s)", policy.generation, policy.devices)]);
     if policy.not_durable > 0 {
         table.row(&["not durable", &format!("{} change(s) in force wait for room on the disk", policy.not_durable)]);
     }
     table.row(&["compiled", &format!("{} bytes", policy.compiled_bytes)]);
+    for warning in status.broker.iter().flat_map(|broker| &broker.warnings) {
+        table.row(&["warning", warning]);
+    }
     for (name, value) in status.broker.iter().flat_map(|broker| &broker.metrics) {
         table.row(&[name, &value.to_string()]);
     }

@@ -74,15 +74,21 @@ impl WhoOptions {
     }
 }
 
-/// The first certificate of a PEM file, or a DER file.
 fn certificate(path: &Path) -> Result<Named, Failure> {
+    Ok(Named::Certificate(BASE64_STANDARD.encode(der(path)?)))
+}
+
+/// The first certificate of a PEM file, or a DER file.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn der(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = std::fs::read(path).map_err(|error| Failure::reading(path, &error))?;
-    let der = match bytes.first() {
+    match bytes.first() {
         // A DER certificate is a SEQUENCE.
-        Some(0x30) => bytes,
+        Some(0x30) => Ok(bytes),
         _ => CertificateDer::from_pem_slice(&bytes).map(|der| der.to_vec()).map_err(|_| {
             Failure::new(Exit::Data, format!("{}: no certificate in it; give a PEM or DER certificate", path.display()))
-        })?,
-    };
-    Ok(Named::Certificate(BASE64_STANDARD.encode(der)))
+        }),
+    }
 }

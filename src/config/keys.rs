@@ -1,7 +1,7 @@
 //! Every key of the settings and its kind: the one table that reading, suggestions and tests share.
 
-use super::Origin;
 use super::units::{format_duration, format_size, parse_duration, parse_size};
+use super::{Origin, SubjectSuffix};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(super) enum Kind {
     HttpNames,
     /// Where web pages come from.
     Origins,
+    /// Ends of subjects.
+    Subjects,
     /// IP address and port.
     Addresses,
     /// `true` or `false`.
@@ -52,10 +54,11 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const SECOND: u64 = 1_000;
-const DAY: u64 = 86_400 * SECOND;
 
 /// The longest TLS record there is, and the shortest that still carries its overhead sensibly.
 const RECORD: Kind = Kind::Size(KIB, 16 * KIB);
+const STALE_CRL: Kind = Kind::Choice(&["deny", "disconnect", "allow"]);
+const CRL_REQUIRED: Kind = Kind::Choice(&["listed", "all"]);
 /// A deadline: shorter ones cut honest peers on slow links, longer ones protect nobody.
 const DEADLINE: Kind = Kind::Span(100, 3_600 * SECOND);
 /// A client that chose one of them would not speak HTTP/1.1.
@@ -80,9 +83,12 @@ pub(super) const KEYS: &[Key] = &[
     key("tls.trust", Kind::Blocks),
     key("tls.trust.name", Kind::Text),
     key("tls.trust.ca", Kind::Paths),
+    key("tls.trust.subjects", Kind::Subjects),
     key("tls.trust.crl", Kind::Paths),
-    key("tls.stale_crl", Kind::Choice(&["deny", "allow"])),
-    key("tls.crl_required", Kind::Choice(&["listed", "all"])),
+    key("tls.trust.stale_crl", STALE_CRL),
+    key("tls.trust.crl_required", CRL_REQUIRED),
+    key("tls.stale_crl", STALE_CRL),
+    key("tls.crl_required", CRL_REQUIRED),
     key("tls.minimum_version", Kind::Choice(&["1.2", "1.3"])),
     key("tls.require_eku", Kind::Boolean),
     key("tls.require_ems", Kind::Boolean),
@@ -98,7 +104,7 @@ pub(super) const KEYS: &[Key] = &[
     key("mqtt.outgoing_topic_aliases", Kind::Integer(0, 64)),
     key("mqtt.maximum_packet_size", Kind::Size(KIB, 268_435_460)),
     key("mqtt.server_keep_alive", Kind::Span(SECOND, 65_535 * SECOND)),
-    key("mqtt.maximum_session_expiry", Kind::Span(0, 49_710 * DAY)),
+    key("mqtt.maximum_session_expiry", Kind::Span(0, u32::MAX as u64 * SECOND)),
     key("mqtt.sys_interval", Kind::Span(0, 3_600 * SECOND)),
     key("mqtt.queue_full", Kind::Choice(&["drop-oldest", "drop-newest", "refuse"])),
     key("mqtt.refused_publish", Kind::Choice(&["acknowledge", "close"])),
@@ -170,6 +176,7 @@ impl Kind {
                 Err(_) => Err(address_fault(text)),
             },
             Self::Origins => text.parse::<Origin>().map(drop),
+            Self::Subjects => text.parse::<SubjectSuffix>().map(drop),
             Self::HttpNames if OTHER_HTTP.contains(&text) => {
                 Err(format!("{text:?} is another protocol: a WebSocket is opened with HTTP/1.1, \"http/1.1\""))
             }
@@ -195,6 +202,7 @@ impl Kind {
             Self::Texts => "a list of texts, as in [\"mqtt\"]",
             Self::HttpNames => "a list of texts, as in [\"http/1.1\"]",
             Self::Origins => "a list of origins, as in [\"https://app.example\"]",
+            Self::Subjects => "a list of ends of subjects, as in [\"O=acme\"]",
             Self::Addresses => "a list of addresses, as in [\"0.0.0.0:8883\"]",
             Self::Boolean => "true or false, without quotes",
             Self::Integer(..) => "a whole number, without quotes",

@@ -96,7 +96,7 @@ impl Default for Limits {
             topic_bytes: 1024,
             topic_levels: 64,
             subscriptions_per_session: 1_000,
-            sessions_per_device: 100,
+            sessions_per_device: 1_000,
             queued_messages: 10_000,
             queued_bytes: 16 * 1024 * 1024,
             inflight_messages: 1_000,

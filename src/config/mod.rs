@@ -12,6 +12,7 @@ pub mod mqtt;
 pub mod nearest;
 pub mod origin;
 pub mod settings;
+mod subject;
 pub mod tls;
 pub mod units;
 
@@ -29,4 +30,5 @@ pub use settings::{
     StorageSettings, WebSocketSettings,
 };
 pub use strict::Fault;
+pub use subject::SubjectSuffix;
 pub use tls::{TlsSettings, TrustBlockSettings};

@@ -133,9 +133,20 @@ impl Reader<'_> {
             (Kind::Integer(..), DeValue::Integer(number)) => {
                 self.number(kind, path, at, number.as_str(), number.radix())
             }
-            (Kind::Paths | Kind::Texts | Kind::HttpNames | Kind::Origins | Kind::Addresses, DeValue::Array(items)) => {
-                if items.is_empty() && kind == Kind::Addresses {
-                    self.fault(at.clone(), path, "is empty: name at least one address".to_owned());
+            (
+                Kind::Paths | Kind::Texts | Kind::HttpNames | Kind::Origins | Kind::Subjects | Kind::Addresses,
+                DeValue::Array(items),
+            ) => {
+                match kind {
+                    Kind::Addresses if items.is_empty() => {
+                        self.fault(at.clone(), path, "is empty: name at least one address".to_owned());
+                    }
+                    Kind::Subjects if items.is_empty() => {
+                        let fault =
+                            "is empty, so nobody would pass: name one, or leave the key out to let everyone pass";
+                        self.fault(at.clone(), path, fault.to_owned());
+                    }
+                    _ => {}
                 }
                 let read = items.iter().filter_map(|item| match item.get_ref() {
                     DeValue::String(text) => self.text(kind, path, item.span(), text),
@@ -200,6 +211,7 @@ impl Reader<'_> {
             | Kind::Texts
             | Kind::HttpNames
             | Kind::Origins
+            | Kind::Subjects
             | Kind::Addresses
             | Kind::Blocks
             | Kind::Boolean

@@ -1,6 +1,6 @@
 //! Section `[tls]` and its trust blocks.
 
-use super::units;
+use super::{SubjectSuffix, units};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -17,9 +17,9 @@ pub struct TlsSettings {
     pub private_key: PathBuf,
     /// The trust blocks: `[[tls.trust]]`, or the one named `default` from `client_ca` and `crl`.
     pub trust: Vec<TrustBlockSettings>,
-    /// What happens to new handshakes after a CRL's nextUpdate.
+    /// What happens after a CRL's nextUpdate, in blocks that say nothing of their own.
     pub stale_crl: StaleCrl,
-    /// Whether every issuer must have a CRL as soon as one has.
+    /// Whether every issuer must have a CRL, in blocks that say nothing of their own.
     pub crl_required: CrlRequired,
     /// The lowest TLS version.
     pub minimum_version: TlsVersion,
@@ -32,25 +32,36 @@ pub struct TlsSettings {
 }
 
 /// One `[[tls.trust]]` block.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustBlockSettings {
     /// Part of every [`crate::policy::DeviceKey`] it vouches for.
     pub name: String,
     /// Files or folders with CA certificates.
     pub ca: Vec<PathBuf>,
+    /// Whom it vouches for: subjects that end with one of these. Empty: every subject.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<SubjectSuffix>,
     /// Files or folders with CRLs.
     #[serde(default)]
     pub crl: Vec<PathBuf>,
+    /// `None`: as `tls.stale_crl` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_crl: Option<StaleCrl>,
+    /// `None`: as `tls.crl_required` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crl_required: Option<CrlRequired>,
 }
 
-/// `tls.stale_crl`. `disconnect` comes with the trust issue.
+/// `tls.stale_crl`, and that of a trust block: what happens after a CRL's nextUpdate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StaleCrl {
     /// New handshakes of its issuer are refused.
     #[default]
     Deny,
+    /// They are refused, and live connections of its issuer are closed.
+    Disconnect,
     /// They are served, with an alarm in the log.
     Allow,
 }
@@ -150,7 +161,8 @@ fn trust_blocks(
     crl: Option<Vec<PathBuf>>,
     trust: Option<Vec<TrustBlockSettings>>,
 ) -> Result<Vec<TrustBlockSettings>, String> {
-    let plain = |ca, crl| vec![TrustBlockSettings { name: DEFAULT_TRUST.to_owned(), ca, crl }];
+    let plain =
+        |ca, crl| vec![TrustBlockSettings { name: DEFAULT_TRUST.to_owned(), ca, crl, ..TrustBlockSettings::default() }];
     let blocks = match (client_ca, crl, trust) {
         (None, None, None) => return Ok(TlsSettings::default().trust),
         (Some(ca), crl, None) => plain(ca, crl.unwrap_or_default()),
@@ -164,6 +176,16 @@ fn trust_blocks(
     };
     judge_blocks(&blocks)?;
     Ok(blocks)
+}
+
+impl TrustBlockSettings {
+    /// Whether `tls.client_ca` and `tls.crl` can say it.
+    fn is_plain(&self) -> bool {
+        self.name == DEFAULT_TRUST
+            && self.subjects.is_empty()
+            && self.stale_crl.is_none()
+            && self.crl_required.is_none()
+    }
 }
 
 fn judge_blocks(blocks: &[TrustBlockSettings]) -> Result<(), String> {
@@ -189,7 +211,7 @@ fn judge_blocks(blocks: &[TrustBlockSettings]) -> Result<(), String> {
 impl From<TlsSettings> for Section {
     fn from(mut settings: TlsSettings) -> Self {
         let (client_ca, crl, trust) = match <[TrustBlockSettings; 1]>::try_from(std::mem::take(&mut settings.trust)) {
-            Ok([block]) if block.name == DEFAULT_TRUST => (Some(block.ca), Some(block.crl), None),
+            Ok([block]) if block.is_plain() => (Some(block.ca), Some(block.crl), None),
             Ok([block]) => (None, None, Some(vec![block])),
             Err(blocks) => (None, None, Some(blocks)),
         };
@@ -233,6 +255,7 @@ impl Default for TlsSettings {
                 name: DEFAULT_TRUST.to_owned(),
                 ca: vec![file("ca.crt")],
                 crl: vec![file("ca.crl")],
+                ..TrustBlockSettings::default()
             }],
             stale_crl: StaleCrl::default(),
             crl_required: CrlRequired::default(),

@@ -5,6 +5,7 @@ mod publishing;
 pub(super) use publishing::is_payload_as_said;
 
 use super::detach::WillFate;
+use super::gate::Gate;
 use super::outbound::Outbound;
 use super::route::RouteMemory;
 use super::sessions::{ConnectionId, Locked, SessionCell};
@@ -15,7 +16,7 @@ use crate::protocol::{
     Ack, Disconnect, Packet, PacketId, Properties, PropertiesBuf, QoS, ReasonCode, SubAck, Subscribe, UnsubAck,
     Unsubscribe, Version,
 };
-use crate::session::{Acknowledged, Expiry, Moment, Outbox, SessionId, Terms, WriterId};
+use crate::session::{Acknowledged, Expiry, Moment, Outbox, Place, SessionId, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub struct Client {
     principal: Arc<Principal>,
     terms: Terms,
     outbound: Arc<Outbound>,
+    /// Away while a packet passes.
+    gate: Option<Arc<Gate>>,
     /// Session expiry in seconds, as CONNECT asked.
     wanted_expiry: u32,
     decisions: DecisionMemory,
@@ -57,6 +60,8 @@ enum Goodbye {
 pub enum Closed {
     /// The client said goodbye.
     ByClient,
+    /// The broker: what the client has sent and nobody has looked at counts no more.
+    ByBroker,
     /// The client did something it must not; a 5.0 client gets DISCONNECT with this code.
     Fault(ReasonCode, &'static str),
 }
@@ -70,6 +75,7 @@ impl Client {
         principal: Arc<Principal>,
         terms: Terms,
         outbound: &Arc<Outbound>,
+        gate: Arc<Gate>,
         wanted_expiry: u32,
     ) -> Self {
         Self {
@@ -80,6 +86,7 @@ impl Client {
             principal,
             terms,
             outbound: Arc::clone(outbound),
+            gate: Some(gate),
             wanted_expiry,
             decisions: DecisionMemory::default(),
             routes: RouteMemory::default(),
@@ -99,11 +106,23 @@ impl Client {
         &self.principal
     }
 
-    /// Serves one packet; answers go to the client's outbound.
+    /// Serves one packet; answers go to the client's outbound. Once a sweep or an operator has closed the connection,
+    /// nothing of it is served.
     ///
     /// # Errors
     /// [`Closed`] ends the connection: send what it says, then [`Client::end`].
     pub fn handle(&mut self, packet: Packet<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
+        // Taken out and put back, which costs less than another reference; a panic in between leaves none.
+        let Some(gate) = self.gate.take() else { return Err(Closed::ByBroker) };
+        let served = match gate.pass() {
+            Some(_passing) => self.serve(packet, now, wakes),
+            None => Err(Closed::ByBroker),
+        };
+        self.gate = Some(gate);
+        served
+    }
+
+    fn serve(&mut self, packet: Packet<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         METRICS.packets_received.increment();
         match packet {
             Packet::Publish(publish) => self.publish(&publish, now, wakes),
@@ -191,6 +210,17 @@ impl Client {
             }
             QoS::ExactlyOnce => self.answer(&Packet::PubRec(ack), wakes),
         }
+    }
+
+    /// PUBREC before what the message itself may have brought its publisher: the exchange of a client with itself goes
+    /// step by step, as a client sees it.
+    fn receive_at(&self, place: Place, packet_id: PacketId, wakes: &mut Wakes) {
+        self.outbound.push(wakes, |outbox| {
+            outbox.insert(place, |outbox| {
+                // Without properties it fits wherever a PUBLISH did.
+                let _ = words::append(&Packet::PubRec(success(packet_id)), &self.terms, outbox);
+            });
+        });
     }
 
     fn received(&self, ack: &Ack<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {

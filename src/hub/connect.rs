@@ -2,16 +2,20 @@
 
 use super::client::is_payload_as_said;
 use super::deadlines::Deadline;
+use super::gate::Gate;
 use super::outbound::Outbound;
 use super::sessions::{ConnectionId, Link, SessionCell, SessionKey, State};
 use super::wills::Will;
 use super::{Client, Hub, Wakes, words};
-use crate::policy::{Action, ChainFacts, DeviceKey, Identity, Permit, Policy, Principal, Refusal};
+use crate::policy::{Action, ChainFacts, DeviceKey, Identity, Lapse, Permit, Policy, Principal, Refusal};
 use crate::protocol::{ConnAck, Connect, Packet, PropertiesBuf, Property, ReasonCode, Version};
 use crate::session::{Expiry, Moment, ProblemInformation, Publication, Session, Terms, WriterId};
 use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Bytes of the largest packet that a remaining length can tell (section 2.1.4), with type and length.
+const LARGEST_PACKET: u32 = 268_435_460;
 
 /// Who a connection is, as its handshake proved.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +24,7 @@ pub struct Peer<'a> {
     pub identity: &'a Identity,
     /// The device.
     pub key: &'a DeviceKey,
-    /// What later judgements need.
+    /// What later judgements need. However long ago its handshake was: CONNECT judges it anew.
     pub chain: &'a ChainFacts,
 }
 
@@ -38,6 +42,14 @@ pub struct ConnectRefused {
     pub(super) class: &'static str,
     /// For the operator: a line to paste, or what to do.
     pub(super) remedy: Option<String>,
+}
+
+/// The connection that a session is to have.
+struct Line<'a> {
+    connection: ConnectionId,
+    outbound: &'a Arc<Outbound>,
+    gate: Arc<Gate>,
+    chain: &'a ChainFacts,
 }
 
 /// A CONNECT that was found good, before its session is touched.
@@ -73,6 +85,7 @@ impl Hub {
         let accepted = self.judge(peer, connect, &policy)?;
         self.judge_acknowledgement(&accepted)?;
         let connection = self.next_connection_id();
+        let line = Line { connection, outbound, gate: Arc::default(), chain: peer.chain };
         let key = SessionKey { device: peer.key.clone(), client_id: Arc::clone(&accepted.principal.client_id) };
         let mut wills = Vec::new();
         let cell = loop {
@@ -90,7 +103,7 @@ impl Hub {
                 continue;
             }
             state.pending_will = None;
-            self.attach(&cell, &mut state, connection, &accepted, present, outbound, now, wakes);
+            self.attach(&cell, &mut state, &line, &accepted, present, now, wakes);
             drop(state);
             break cell;
         };
@@ -101,7 +114,7 @@ impl Hub {
             self.fire(&will, now, wakes);
         }
         METRICS.clients_connected.increment();
-        self.judge_again(peer, &accepted, &policy, outbound, wakes);
+        self.judge_again(peer, &accepted, &policy, &line, wakes);
         Ok(Client::new(
             Arc::clone(self),
             cell,
@@ -109,23 +122,24 @@ impl Hub {
             accepted.principal,
             accepted.terms,
             outbound,
+            line.gate,
             accepted.wanted_expiry,
         ))
     }
 
-    /// Whoever disabled the device since `policy` was asked may have looked for its connections before this one was
-    /// attached. Now that it is, either they find it or the policy loaded here is theirs.
-    fn judge_again(
-        &self,
-        peer: Peer<'_>,
-        accepted: &Accepted,
-        policy: &Policy,
-        outbound: &Arc<Outbound>,
-        wakes: &mut Wakes,
-    ) {
+    /// Whoever disabled the device since `policy` was asked, or put another judge in force, may have looked for its
+    /// connections before this one was attached. Now that it is, either they find it or what is loaded here is theirs.
+    fn judge_again(&self, peer: Peer<'_>, accepted: &Accepted, policy: &Policy, line: &Line<'_>, wakes: &mut Wakes) {
         let present = self.policy();
-        if present.epoch() != policy.epoch() && present.admit(&accepted.principal, &peer.chain.leaf_sha256).is_err() {
-            outbound.close(accepted.terms.version, ReasonCode::AdministrativeAction, wakes);
+        let admitted =
+            present.epoch() == policy.epoch() || present.admit(&accepted.principal, &peer.chain.leaf_sha256).is_ok();
+        let judged = match admitted {
+            true => self.judge_chain(peer.key, peer.chain, self.unix()),
+            false => Err(Lapse::NotAdmitted),
+        };
+        if let Err(lapse) = judged {
+            line.outbound.close(accepted.terms.version, lapse.reason(), wakes);
+            line.gate.shut();
         }
     }
 
@@ -164,13 +178,13 @@ impl Hub {
         &self,
         cell: &Arc<SessionCell>,
         state: &mut State,
-        connection: ConnectionId,
+        line: &Line<'_>,
         accepted: &Accepted,
         present: bool,
-        outbound: &Arc<Outbound>,
         now: Moment,
         wakes: &mut Wakes,
     ) {
+        let &Line { connection, outbound, .. } = line;
         let mut properties = PropertiesBuf::default();
         self.announce(accepted, &mut properties);
         let acknowledgement =
@@ -182,11 +196,15 @@ impl Hub {
         state.session.connect(Arc::clone(&accepted.principal), accepted.terms);
         state.session.expiry = accepted.expiry;
         cell.connected_by(connection);
+        let registration = self.connections.enter(cell, connection, line.chain);
+        let chain = Some(Arc::clone(&registration.chain));
         state.link = Some(Link {
             connection,
             outbound: Arc::clone(outbound),
+            gate: Arc::clone(&line.gate),
+            registration,
             version: accepted.terms.version,
-            will: accepted.will.clone().map(|will| Will { from: Some(cell.id), ..will }),
+            will: accepted.will.clone().map(|will| Will { from: Some(cell.id), chain, ..will }),
             since: now,
             silence,
         });
@@ -209,7 +227,7 @@ impl Hub {
         (accepted.keep_alive == 0 || accepted.keep_alive > longest).then_some(longest)
     }
 
-    /// What a 5.0 client must know of the server (section 3.2.2.3).
+    /// What a 5.0 client must know of the server, where it is not what it would assume anyway (section 3.2.2.3).
     fn announce(&self, accepted: &Accepted, properties: &mut PropertiesBuf) {
         if accepted.terms.version != Version::V5 {
             return;
@@ -217,14 +235,20 @@ impl Hub {
         if accepted.expiry.seconds() != accepted.wanted_expiry {
             properties.push(Property::SessionExpiryInterval(accepted.expiry.seconds()));
         }
-        properties.push(Property::TopicAliasMaximum(self.mqtt.topic_alias_maximum));
-        properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
-        properties.push(Property::ReceiveMaximum(self.receive_maximum()));
+        if self.mqtt.topic_alias_maximum > 0 {
+            properties.push(Property::TopicAliasMaximum(self.mqtt.topic_alias_maximum));
+        }
         if accepted.assigned {
             properties.push(Property::AssignedClientIdentifier(&accepted.principal.client_id));
         }
         if let Some(seconds) = self.server_keep_alive(accepted) {
             properties.push(Property::ServerKeepAlive(seconds));
+        }
+        if self.mqtt.maximum_packet_size < LARGEST_PACKET {
+            properties.push(Property::MaximumPacketSize(self.mqtt.maximum_packet_size));
+        }
+        if self.receive_maximum() < u16::MAX {
+            properties.push(Property::ReceiveMaximum(self.receive_maximum()));
         }
     }
 
@@ -245,7 +269,8 @@ impl Hub {
         let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id));
         policy
             .admit(&principal, &peer.chain.leaf_sha256)
-            .map_err(|refusal| ConnectRefused::not_admitted(&refusal, peer.key))?;
+            .map_err(|refusal| ConnectRefused::not_admitted(&refusal, peer.key, policy))?;
+        self.judge_chain(peer.key, peer.chain, self.unix()).map_err(ConnectRefused::lapsed)?;
         Ok(Accepted {
             terms: terms(connect, self.mqtt.outgoing_topic_aliases),
             expiry: self.expiry(connect),
@@ -287,12 +312,20 @@ impl Hub {
         }
     }
 
-    /// Unguessable, though a session key holds the device as well: nobody else could use it.
+    /// In the form of a UUID, as mosquitto's are. Unguessable, though a session key holds the device as well: nobody else
+    /// could use it.
     fn assign_client_id(&self) -> Arc<str> {
+        let [high, low] = [self.random(), self.random()];
+        let [time, version] = [high >> 32, high & 0xFFFF];
+        let [variant, node] = [low >> 48, low & 0xFFFF_FFFF_FFFF];
+        Arc::from(format!("auto-{time:08x}-{:04x}-{version:04x}-{variant:04x}-{node:012x}", high >> 16 & 0xFFFF))
+    }
+
+    fn random(&self) -> u64 {
         use std::hash::{BuildHasher, Hasher};
         let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
         hasher.write_u64(self.next_id());
-        Arc::from(format!("auto-{:016x}", hasher.finish()))
+        hasher.finish()
     }
 
     fn expiry(&self, connect: &Connect<'_>) -> Expiry {
@@ -344,6 +377,7 @@ impl Hub {
         Ok(Some(Will {
             message: Arc::clone(publication.message()),
             from: None,
+            chain: None,
             delay: will.properties.will_delay_interval().map(seconds).unwrap_or_default(),
             expiry: will.properties.message_expiry_interval().map(seconds),
         }))
@@ -357,14 +391,17 @@ impl ConnectRefused {
     }
 
     /// The device does not hear who else bears its name, or what an operator would do about it.
-    fn not_admitted(refusal: &Refusal, key: &DeviceKey) -> Self {
+    fn not_admitted(refusal: &Refusal, key: &DeviceKey, policy: &Policy) -> Self {
         let told = match refusal {
-            Refusal::Unknown(_) | Refusal::Disabled(_) | Refusal::NotPinned(_) => "this device is not admitted",
+            Refusal::Unknown(_) | Refusal::Disabled(_) | Refusal::Revoked(_) | Refusal::NotPinned(_) => {
+                "this device is not admitted"
+            }
             Refusal::ClientId { .. } => "the client id must be the common name of the certificate",
         };
         let class = match refusal {
             Refusal::Unknown(_) => "unknown device",
             Refusal::Disabled(_) => "disabled device",
+            Refusal::Revoked(_) => "revoked device",
             Refusal::NotPinned(_) => "pinned to another certificate",
             Refusal::ClientId { .. } => "the client id is not the common name",
         };
@@ -373,7 +410,18 @@ impl ConnectRefused {
             class,
             cause: refusal.to_string(),
             told: told.to_owned(),
-            remedy: Some(refusal.remedy(key)),
+            remedy: policy.remedy_of_refusal(refusal, key),
+        }
+    }
+
+    /// What the handshake accepted has lapsed since.
+    fn lapsed(lapse: Lapse) -> Self {
+        Self {
+            reason: ReasonCode::NotAuthorized,
+            cause: format!("the certificate, which the handshake accepted, is no longer good: {lapse}"),
+            told: "this certificate is no longer accepted".to_owned(),
+            class: "a certificate that is no longer good",
+            remedy: Some("see the cause; the next handshake of the device is refused with a remedy".to_owned()),
         }
     }
 

@@ -12,10 +12,11 @@
 //!
 //! In this order, never the other way round; what stands on one line is never held together:
 //!
+//! 0. the gate of a connection, around each packet of its task; who shuts it holds nothing;
 //! 1. a session (`SessionCell`), never two at once: a client leaves its own before it publishes;
 //! 2. a partition of the subscription tree;
 //! 3. the members of a shared group · the strays between members · a shard of the session table · the retained messages
-//!    · the deadlines;
+//!    · the deadlines · the index of connections;
 //! 4. an outbound.
 //!
 //! A route is a hint: the receiver's own subscription, under its session's lock, decides. So nothing is delivered
@@ -23,9 +24,11 @@
 
 mod client;
 mod connect;
+mod connections;
 mod deadlines;
 mod denied;
 mod detach;
+mod gate;
 mod inspect;
 mod operate;
 mod outbound;
@@ -35,6 +38,7 @@ mod route;
 mod sessions;
 mod shared;
 mod subscribe;
+mod sweep;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -46,28 +50,32 @@ pub use client::{Client, Closed};
 pub use connect::{ConnectRefused, Peer};
 pub use inspect::{Page, Presence, Selection, SessionCursor, SessionFacts, SubscriptionFacts, Summary, WillFacts};
 pub use operate::{HubStatus, Removed};
-pub use outbound::{Outbound, Taken, Wakes};
+pub use outbound::{Outbound, Readiness, Taken, Wakes};
 pub use publish::Published;
 pub use route::RouteMemory;
+pub use sweep::{Swept, Touched};
 
 use crate::config::mqtt::QueueFull;
 use crate::config::{Limits, MqttSettings};
-use crate::policy::Policy;
+use crate::policy::{AsAccepted, Policy};
 use crate::session::{Bounds, QueueFullPolicy, SessionId};
 use crate::telemetry::denials::{Bounds as DenialBounds, Denials};
 use arc_swap::ArcSwap;
+use connections::Connections;
 use deadlines::Deadlines;
 use retained::RetainedMessages;
 use sessions::{ConnectionId, SessionTable};
 use shared::Strays;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use sweep::Bench;
 use tree::SubscriptionTree;
 
 /// The broker without its sockets.
 #[derive(Debug)]
 pub struct Hub {
     policy: ArcSwap<Policy>,
+    judge: ArcSwap<Bench>,
     mqtt: MqttSettings,
     limits: Limits,
     bounds: Bounds,
@@ -78,6 +86,9 @@ pub struct Hub {
     system: RetainedMessages,
     deadlines: Deadlines,
     denials: Denials,
+    connections: Arc<Connections>,
+    /// The wall clock when it was last looked at, Unix seconds.
+    unix: AtomicI64,
     strays: Strays,
     last_id: AtomicU64,
 }
@@ -97,6 +108,7 @@ impl Hub {
         };
         Arc::new(Self {
             policy: ArcSwap::new(policy),
+            judge: ArcSwap::from_pointee(Bench(Arc::new(AsAccepted))),
             bounds,
             sessions: SessionTable::new(),
             subscriptions: SubscriptionTree::new(),
@@ -104,6 +116,8 @@ impl Hub {
             system: RetainedMessages::new(usize::MAX, usize::MAX),
             deadlines: Deadlines::default(),
             denials: Denials::new(DenialBounds { entries: limits.denials, bytes: limits.denials_bytes }),
+            connections: Arc::default(),
+            unix: AtomicI64::new(0),
             strays: Strays::default(),
             last_id: AtomicU64::new(0),
             mqtt,

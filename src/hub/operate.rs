@@ -1,6 +1,6 @@
 //! What operators do to a running hub and see of it.
 
-use super::sessions::SessionKey;
+use super::sessions::{SessionCell, SessionKey, State};
 use super::{Hub, Wakes};
 use crate::policy::DeviceKey;
 use crate::protocol::ReasonCode;
@@ -39,10 +39,7 @@ impl Hub {
     pub fn disconnect_device(&self, device: &DeviceKey, reason: ReasonCode, wakes: &mut Wakes) -> usize {
         let mut closed = 0;
         for cell in self.sessions.of_device(device) {
-            if let Some(link) = &cell.lock().link {
-                link.outbound.close(link.version, reason, wakes);
-                closed += 1;
-            }
+            closed += close_if(&cell, reason, wakes, |_| true);
         }
         closed
     }
@@ -56,10 +53,7 @@ impl Hub {
         wakes: &mut Wakes,
     ) -> Option<usize> {
         let cell = self.sessions.find(&SessionKey { device: device.clone(), client_id: Arc::from(client_id) })?;
-        let state = cell.lock();
-        let link = state.link.as_ref();
-        link.inspect(|link| link.outbound.close(link.version, reason, wakes));
-        Some(usize::from(link.is_some()))
+        Some(close_if(&cell, reason, wakes, |_| true))
     }
 
     /// Closes every connection of the members of a group with `reason`. Returns how many there were.
@@ -67,13 +61,7 @@ impl Hub {
         let policy = self.policy();
         let mut closed = 0;
         self.sessions.for_each(|cell| {
-            let state = cell.lock();
-            if let Some(link) = &state.link
-                && policy.is_member(&state.session.principal, group)
-            {
-                link.outbound.close(link.version, reason, wakes);
-                closed += 1;
-            }
+            closed += close_if(cell, reason, wakes, |state| policy.is_member(&state.session.principal, group));
         });
         closed
     }
@@ -92,10 +80,10 @@ impl Hub {
         if state.ended {
             return None;
         }
+        let gate = state.shut_out(reason, wakes);
         let link = state.link.take();
         let connected = link.is_some();
         let will = link.and_then(|link| {
-            link.outbound.close(link.version, reason, wakes);
             METRICS.clients_connected.decrement();
             link.will
         });
@@ -108,6 +96,9 @@ impl Hub {
         };
         let pending = self.end_session(&cell, &mut state);
         drop(state);
+        if let Some(gate) = gate {
+            gate.shut();
+        }
         self.settle_strays(now, wakes);
         for will in will.into_iter().chain(pending) {
             self.fire(&will, now, wakes);
@@ -145,4 +136,17 @@ impl Hub {
         self.sessions.for_each(|cell| queued += cell.lock().session.queued());
         queued
     }
+}
+
+/// Closes the connection of a session that is `wanted`; returns how many there were. No packet of it is served
+/// afterwards.
+fn close_if(cell: &SessionCell, reason: ReasonCode, wakes: &mut Wakes, wanted: impl FnOnce(&State) -> bool) -> usize {
+    let mut state = cell.lock();
+    if !wanted(&state) {
+        return 0;
+    }
+    let Some(gate) = state.shut_out(reason, wakes) else { return 0 };
+    drop(state);
+    gate.shut();
+    1
 }

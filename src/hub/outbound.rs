@@ -1,7 +1,7 @@
 //! The way from the hub to a connection task: a bounded outbox, and one wake-up for a batch.
 
 use crate::protocol::{Disconnect, Packet, Properties, ReasonCode, Version};
-use crate::session::{Moment, Outbox};
+use crate::session::{Moment, Outbox, Place};
 use crate::telemetry::metrics::METRICS;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -26,7 +26,18 @@ struct Inner {
     waker: Option<Waker>,
     /// The task runs or has been woken: it will look here by itself.
     awake: bool,
+    /// Something has been taken, and CONNACK is always the first.
+    greeted: bool,
     closing: Option<ReasonCode>,
+}
+
+/// What becomes of what waits when the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    /// It goes out before the last word, as far as the socket takes it at once.
+    Goes,
+    /// The client may not have it any more.
+    Cut,
 }
 
 /// What a connection task finds when it looks.
@@ -51,6 +62,17 @@ pub(super) enum Room {
     Closing,
 }
 
+/// Whether a connection's packets should be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Yes.
+    Open,
+    /// Not until some of what waits is written.
+    Full,
+    /// Never again.
+    Closing,
+}
+
 /// Connections to wake at the end of a batch, each once.
 #[derive(Debug, Default)]
 pub struct Wakes {
@@ -65,7 +87,7 @@ impl Outbound {
 
     /// As [`Outbound::new`], towards the client at `address`.
     pub fn towards(address: Option<SocketAddr>, limit: usize, now: Moment) -> Arc<Self> {
-        let inner = Inner { outbox: Outbox::new(limit), waker: None, awake: true, closing: None };
+        let inner = Inner { outbox: Outbox::new(limit), waker: None, awake: true, greeted: false, closing: None };
         Arc::new(Self { address, inner: Mutex::new(inner), last_received: AtomicU64::new(now.0) })
     }
 
@@ -104,12 +126,24 @@ impl Outbound {
     pub fn close(self: &Arc<Self>, version: Version, reason: ReasonCode, wakes: &mut Wakes) {
         let disconnect = Packet::Disconnect(Disconnect { reason, properties: Properties::default() });
         // Before 5.0 a server has no words for goodbye.
-        self.close_with((version == Version::V5).then_some(&disconnect), version, reason, wakes);
+        self.end(Waiting::Cut, (version == Version::V5).then_some(&disconnect), version, reason, wakes);
     }
 
-    /// Ends the connection with `packet` as the last word.
+    /// Ends the connection with `packet` as the last word, after the answers that wait: a client that sends a fault
+    /// right behind its CONNECT gets CONNACK before DISCONNECT `[MQTT-3.14.0-1]`.
     pub fn close_with(
         self: &Arc<Self>,
+        packet: Option<&Packet<'_>>,
+        version: Version,
+        reason: ReasonCode,
+        wakes: &mut Wakes,
+    ) {
+        self.end(Waiting::Goes, packet, version, reason, wakes);
+    }
+
+    fn end(
+        self: &Arc<Self>,
+        waiting: Waiting,
         packet: Option<&Packet<'_>>,
         version: Version,
         reason: ReasonCode,
@@ -119,9 +153,14 @@ impl Outbound {
         if inner.closing.is_some() {
             return;
         }
-        inner.outbox.clear();
         inner.closing = Some(reason);
-        if let Some(packet) = packet {
+        // The last word behind a large payload would need a second batch, and there is only one.
+        let cut = !inner.outbox.is_empty() && (waiting == Waiting::Cut || inner.outbox.has_large());
+        if cut {
+            inner.outbox.clear();
+        }
+        // Where CONNACK itself was cut, nothing may be said.
+        if let Some(packet) = packet.filter(|_| inner.greeted || !cut) {
             inner.outbox.append(packet, version);
         }
         // Even a task that waits for its socket: nothing waits for a stalled reader.
@@ -131,12 +170,32 @@ impl Outbound {
 
     /// Whether [`Outbound::close`] was called.
     pub fn is_closing(&self) -> bool {
-        self.inner.lock().closing.is_some()
+        self.closing().is_some()
+    }
+
+    /// Why [`Outbound::close`] was called, if it was.
+    pub fn closing(&self) -> Option<ReasonCode> {
+        self.inner.lock().closing
+    }
+
+    /// Where the next frame will stand. Good until the connection's own task takes what waits.
+    pub(super) fn place(&self) -> Place {
+        self.inner.lock().outbox.place()
     }
 
     /// Whether the client should not be read from until some of what waits is written.
     pub fn is_full(&self) -> bool {
         self.inner.lock().outbox.is_full()
+    }
+
+    /// Whether the next packet should be served.
+    pub fn readiness(&self) -> Readiness {
+        let inner = self.inner.lock();
+        match (inner.closing, inner.outbox.is_full()) {
+            (Some(_), _) => Readiness::Closing,
+            (None, true) => Readiness::Full,
+            (None, false) => Readiness::Open,
+        }
     }
 
     /// Whether publications could be appended. Who finds it full is told: the client's task pulls when it has written.
@@ -158,6 +217,7 @@ impl Outbound {
         let large = inner.outbox.take(buffer);
         let appended = inner.outbox.take_appended();
         if appended.packets > 0 {
+            inner.greeted = true;
             METRICS.packets_sent.add(appended.packets as u64);
             METRICS.bytes_sent.add((buffer.len() + large.as_ref().map_or(0, Bytes::len)) as u64);
         }

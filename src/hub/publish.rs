@@ -91,7 +91,7 @@ impl Hub {
         let connection_has_room = link.as_ref().is_some_and(|link| !link.outbound.is_full());
         !session.must_keep(offer.publication, &receiver.subscriptions, offer.policy)
             || connection_has_room && session.can_send(&self.bounds)
-            || session.queue_has_room(offer.publication, &self.bounds)
+            || session.queue_has_room(offer.publication, &self.bounds, offer.now)
     }
 
     /// An empty payload clears, and only with the RETAIN flag `[MQTT-3.3.1-6]`.
@@ -181,8 +181,10 @@ struct Tally {
 impl Tally {
     fn add(&mut self, delivery: Delivery) {
         match delivery {
-            // Too large for its reader counts as delivered to it [MQTT-3.1.2-25].
-            Delivery::Sent | Delivery::Queued { .. } | Delivery::Withheld(Withheld::TooLarge) => self.receivers += 1,
+            Delivery::Sent | Delivery::Queued { .. } => self.receivers += 1,
+            // Too large for its reader counts as delivered to it [MQTT-3.1.2-25]. Its writer's own subscription matches
+            // too, so that "no matching subscribers" would not be true.
+            Delivery::Withheld(Withheld::TooLarge | Withheld::OwnMessage) => self.receivers += 1,
             Delivery::Refused => self.refused += 1,
             Delivery::Withheld(Withheld::NotSubscribed | Withheld::NoRight)
             | Delivery::DroppedSlowReader

@@ -1,5 +1,7 @@
 //! The session table: (device, client id) -> session. No certificate ever reaches another device's session.
 
+use super::connections::Registration;
+use super::gate::Gate;
 use super::outbound::Outbound;
 use super::retained::Cursor;
 use super::shared::{Seats, SharedStanding, Standing};
@@ -73,6 +75,9 @@ pub(super) struct State {
 pub(super) struct Link {
     pub(super) connection: ConnectionId,
     pub(super) outbound: Arc<Outbound>,
+    pub(super) gate: Arc<Gate>,
+    /// What sweeps find it by.
+    pub(super) registration: Registration,
     pub(super) version: Version,
     /// When it was accepted.
     pub(super) since: Moment,
@@ -168,6 +173,7 @@ impl State {
 
     /// Brings the metrics up to date.
     fn count_load(&mut self) {
+        METRICS.messages_expired.add(self.session.take_shed() as u64);
         let (before, after) = (self.counted, self.load());
         if before == after {
             return;
@@ -285,7 +291,8 @@ impl SessionTable {
 /// Counts what became of one delivery, for the broker as a whole.
 fn count(delivery: Delivery) {
     match delivery {
-        Delivery::Sent | Delivery::Queued { displaced: 0 } | Delivery::Withheld(Withheld::NotSubscribed) => {}
+        Delivery::Sent | Delivery::Queued { displaced: 0 } => {}
+        Delivery::Withheld(Withheld::NotSubscribed | Withheld::OwnMessage) => {}
         Delivery::Queued { displaced } => METRICS.messages_dropped_queue_full.add(displaced as u64),
         Delivery::Withheld(Withheld::NoRight) => METRICS.deliveries_withheld.increment(),
         Delivery::Withheld(Withheld::TooLarge) => METRICS.messages_too_large.increment(),

@@ -13,6 +13,7 @@ mod reasons;
 mod rights;
 mod shared;
 mod subscribing;
+mod sweeping;
 mod system;
 mod tree;
 mod wills;

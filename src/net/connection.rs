@@ -6,7 +6,7 @@ use super::listener::Service;
 use super::reading::{Backlog, Consumed, Received};
 use super::transport::Transport;
 use super::writing::Batch;
-use crate::hub::{Client, Closed, ConnectRefused, Outbound, Peer, Wakes};
+use crate::hub::{Client, Closed, ConnectRefused, Outbound, Peer, Readiness, Wakes};
 use crate::policy::DeviceKey;
 use crate::protocol::{
     Connect, ConnectError, DecodeError, Decoded, Packet, ReasonCode, Sender, Version, decode, decode_connect,
@@ -158,10 +158,14 @@ impl<S: Transport> Connection<S> {
     /// Writes until the socket is full or nothing is left, or others of the worker should have their turn.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<Written, End> {
         for _ in 0..BATCHES_PER_POLL {
-            match self.batch.write(&mut self.stream, cx)? {
-                Poll::Pending if self.outbound.is_closing() => return Err(End::Stalled),
-                Poll::Pending => return Ok(Written::Blocked),
-                Poll::Ready(()) => self.stalled = None,
+            let closing = if self.batch.is_done() { None } else { self.outbound.closing() };
+            if closing.is_some() {
+                self.batch.cut();
+            }
+            match (self.batch.write(&mut self.stream, cx)?, closing) {
+                (Poll::Pending, Some(reason)) => return Err(End::ByBroker(reason)),
+                (Poll::Pending, None) => return Ok(Written::Blocked),
+                (Poll::Ready(()), _) => self.stalled = None,
             }
             let taken = self.batch.load(|buffer| self.outbound.take(buffer));
             if taken.starved
@@ -297,7 +301,12 @@ impl Desk<'_> {
         let now = self.service.now();
         self.outbound.touch(now);
         let mut done = 0;
-        while *self.budget > 0 && !self.outbound.is_full() {
+        while *self.budget > 0 {
+            match self.outbound.readiness() {
+                Readiness::Open => {}
+                Readiness::Full => break,
+                Readiness::Closing => return Consumed { bytes: bytes.len(), needed: 0 },
+            }
             let rest = bytes.get(done..).unwrap_or_default();
             if rest.is_empty() {
                 break;
@@ -332,6 +341,7 @@ impl Desk<'_> {
                 match client.handle(packet, self.service.now(), &mut self.wakes) {
                     Ok(()) => Ok(Served::Packet(length)),
                     Err(Closed::ByClient) => Err(End::ByClient),
+                    Err(Closed::ByBroker) => Ok(Served::Packet(bytes.len())),
                     Err(Closed::Fault(reason, fault)) => {
                         self.fault(reason, fault);
                         Ok(Served::Packet(bytes.len()))

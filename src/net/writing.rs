@@ -64,6 +64,26 @@ impl Batch {
         Poll::Ready(Ok(()))
     }
 
+    /// Drops whole packets that nothing of has been written yet: the one that is being written is ended, not torn.
+    pub(super) fn cut(&mut self) {
+        if self.frames.is_empty() {
+            // The rest of a large payload, or nothing.
+            return;
+        }
+        let mut end = 0;
+        while end < self.written {
+            match packet_length(self.frames.get(end..).unwrap_or_default()) {
+                Some(length) => end += length,
+                None => return,
+            }
+        }
+        if end <= self.frames.len() {
+            // A payload by reference belongs to the last packet, which then ends beyond the frames.
+            self.frames.truncate(end);
+            self.large = None;
+        }
+    }
+
     /// Gives memory back.
     pub(super) fn shrink(&mut self) {
         if self.frames.is_empty() {
@@ -71,3 +91,18 @@ impl Batch {
         }
     }
 }
+
+/// The length of the packet at the front of our own output (section 2.1.4).
+fn packet_length(bytes: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    for (index, digit) in bytes.iter().skip(1).take(4).enumerate() {
+        length |= usize::from(digit & 0x7f) << (7 * index);
+        if digit & 0x80 == 0 {
+            return Some(length + index + 2);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ pub(super) enum Standing<'a> {
 pub(super) enum Stranger {
     Unknown,
     Disabled,
+    /// By the deny list, as a device.
+    Revoked,
     ClientId,
 }
 
@@ -52,6 +54,7 @@ impl Policy {
         let standing = self.standing(principal).map_err(|stranger| match stranger {
             Stranger::Unknown => Refusal::Unknown(device()),
             Stranger::Disabled => Refusal::Disabled(device()),
+            Stranger::Revoked => Refusal::Revoked(device()),
             Stranger::ClientId => Refusal::ClientId { client_id: principal.client_id.to_string(), device: device() },
         })?;
         match standing {
@@ -159,6 +162,9 @@ impl Policy {
     }
 
     pub(super) fn standing(&self, principal: &Principal) -> Result<Standing<'_>, Stranger> {
+        if self.denied.device(&principal.key).is_some() {
+            return Err(Stranger::Revoked);
+        }
         let standing = match self.device(&principal.key) {
             Some(record) if record.status() == DeviceStatus::Disabled => return Err(Stranger::Disabled),
             Some(record) => Standing::Recorded(record),

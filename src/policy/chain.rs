@@ -1,18 +1,32 @@
 //! What later judgements of a live connection need of its certificate chain.
 
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
-/// About 100 bytes; the chain itself is dropped after the handshake.
+/// About 180 bytes for a device right below its root; the chain itself is dropped after the handshake. Certificates of
+/// CAs can be shared among the chains of live connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainFacts {
     /// SHA-256 of the SubjectPublicKeyInfo of the trust anchor.
     pub anchor: [u8; 32],
-    /// (issuer, serial) of every certificate of the path below the anchor, leaf first.
-    pub certificates: Box<[Certificate]>,
+    /// Every certificate of the path below the anchor, leaf first. The issuer of the last one is the anchor.
+    pub certificates: Box<[PathCertificate]>,
     /// The earliest end of validity in the path, Unix seconds.
     pub not_after: i64,
     /// SHA-256 of the leaf certificate.
     pub leaf_sha256: [u8; 32],
+    /// First 16 bytes of SHA-256 of the entry of the trust block's `subjects` that let the subject pass (canonical
+    /// text); `None`: the block has no `subjects`.
+    pub subjects_entry: Option<[u8; 16]>,
+}
+
+/// One certificate of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathCertificate {
+    /// How CRLs and the deny list name it: the key of an index.
+    pub certificate: Arc<Certificate>,
+    /// First 16 bytes of SHA-256 of the SubjectPublicKeyInfo of its issuer: two CAs of one name are two issuers.
+    pub issuer_key: [u8; 16],
 }
 
 /// One certificate as a CRL names it.
@@ -40,15 +54,21 @@ pub struct CertificateFacts {
 }
 
 impl ChainFacts {
-    /// The facts of a verified path: the SHA-256 of the anchor's SubjectPublicKeyInfo, the leaf, and the
-    /// intermediates from the leaf upwards, without the anchor.
+    /// The facts of a verified path in a trust block without `subjects`: the SHA-256 of the anchor's
+    /// SubjectPublicKeyInfo, the leaf, and the intermediates from the leaf upwards, without the anchor.
     pub fn new(anchor: [u8; 32], leaf: &CertificateFacts, intermediates: &[CertificateFacts]) -> Self {
         let path = || std::iter::once(leaf).chain(intermediates);
+        let issuer_keys = intermediates.iter().map(|above| &above.spki_sha256).chain([&anchor]).map(first_half);
+        let of_path = |(facts, issuer_key): (&CertificateFacts, _)| PathCertificate {
+            certificate: Arc::new(facts.certificate.clone()),
+            issuer_key,
+        };
         Self {
             anchor,
-            certificates: path().map(|facts| facts.certificate.clone()).collect(),
+            certificates: path().zip(issuer_keys).map(of_path).collect(),
             not_after: path().map(|facts| facts.not_after).fold(leaf.not_after, i64::min),
             leaf_sha256: leaf.sha256,
+            subjects_entry: None,
         }
     }
 }
@@ -62,7 +82,11 @@ impl Certificate {
 
     /// The first 16 bytes of SHA-256 of a DER name, its SEQUENCE header included.
     pub fn issuer_digest(issuer_name: &[u8]) -> [u8; 16] {
-        let digest: [u8; 32] = Sha256::digest(issuer_name).into();
-        std::array::from_fn(|index| digest.get(index).copied().unwrap_or_default())
+        first_half(&Sha256::digest(issuer_name).into())
     }
+}
+
+/// The first 16 bytes of a SHA-256.
+pub fn first_half(digest: &[u8; 32]) -> [u8; 16] {
+    std::array::from_fn(|index| digest.get(index).copied().unwrap_or_default())
 }

@@ -1,6 +1,6 @@
 //! What one transaction does to the records.
 
-use super::{DeviceKey, DeviceRecord, DeviceStatus, Effect, GroupRecord, Rule};
+use super::{DenyEntry, DenyId, DeviceKey, DeviceRecord, DeviceStatus, Effect, GroupRecord, Rule};
 use std::sync::Arc;
 
 /// One record's change.
@@ -14,6 +14,10 @@ pub enum Change {
     PutGroup(GroupRecord),
     /// Remove; it must exist, and no device may list it afterwards.
     RemoveGroup(Arc<str>),
+    /// Insert or replace.
+    PutDenial(DenyEntry),
+    /// Remove; it must exist.
+    RemoveDenial(DenyId),
 }
 
 impl Change {
@@ -36,7 +40,8 @@ impl Change {
                 before.matches == after.matches && less_rules(&before.rules, &after.rules)
             }
             // What goes may have denied, or kept a certificate out that a group matches.
-            (Self::PutGroup(_) | Self::RemoveDevice(_) | Self::RemoveGroup(_), ..) => false,
+            (Self::PutGroup(_) | Self::RemoveDevice(_) | Self::RemoveGroup(_) | Self::RemoveDenial(_), ..) => false,
+            (Self::PutDenial(_), ..) => true,
         }
     }
 }

@@ -5,7 +5,10 @@ use super::groups::{Group, Groups};
 use super::name::common_name_text;
 use super::packed::Full;
 use super::record::{DeviceStatus, Rule};
-use super::{ClientIdRule, DeviceKey, DeviceRecord, DistinguishedName, Epoch, GroupRecord, PolicySettings, Records};
+use super::{
+    ClientIdRule, DenyEntry, DenyId, DenyList, DeviceKey, DeviceRecord, DistinguishedName, Epoch, GroupRecord,
+    PolicySettings, Records,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -25,6 +28,7 @@ pub struct Policy {
     pub(super) devices: Devices,
     pub(super) groups: Arc<Groups>,
     trusts: Trusts,
+    pub(super) denied: Arc<DenyList>,
 }
 
 /// The names of trust blocks by number: they are few, so that each device holds a number only.
@@ -41,6 +45,8 @@ pub enum CompileError {
     NoSuchDevice(String),
     #[error("no group {0:?}; `certmq group list` shows those that exist")]
     UnknownGroup(String),
+    #[error("no entry {0} in the deny list; `certmq revoke --list` shows them")]
+    NoSuchDenial(DenyId),
     #[error("group {group:?} is still listed by {devices} device(s), {example} among them")]
     GroupInUse { group: String, devices: usize, example: String },
     #[error("rule {rule}: {fault}")]
@@ -63,6 +69,7 @@ pub struct Compiler {
     devices: DevicesBuilder,
     groups: Groups,
     trusts: Trusts,
+    denied: DenyList,
     /// For each group number the first device that lists it.
     listed_by: HashMap<u32, String>,
 }
@@ -76,6 +83,7 @@ impl Compiler {
             devices: DevicesBuilder::new(),
             groups: Groups::default(),
             trusts: Trusts::default(),
+            denied: DenyList::default(),
             listed_by: HashMap::new(),
         }
     }
@@ -108,6 +116,11 @@ impl Compiler {
         self.devices.push(trust, record, &numbers).map_err(|error| self.trusts.explain(error))
     }
 
+    /// Adds an entry of the deny list.
+    pub fn denial(&mut self, entry: DenyEntry) {
+        self.denied.put(entry);
+    }
+
     /// Checks what only the whole shows, and compiles. Two policies of one run must never have the same `epoch`.
     ///
     /// # Errors
@@ -119,8 +132,9 @@ impl Compiler {
         }
         self.groups.index();
         let devices = self.devices.build().map_err(|error| self.trusts.explain(error))?;
-        let Self { settings, now, groups, trusts, .. } = self;
-        Ok(Policy { epoch, generation, settings, now, devices, groups: Arc::new(groups), trusts })
+        let Self { settings, now, groups, trusts, denied, .. } = self;
+        let (groups, denied) = (Arc::new(groups), Arc::new(denied));
+        Ok(Policy { epoch, generation, settings, now, devices, groups, trusts, denied })
     }
 }
 
@@ -146,6 +160,7 @@ impl Policy {
             devices: Devices::empty(),
             groups: Arc::default(),
             trusts: Trusts::default(),
+            denied: Arc::default(),
         }
     }
 
@@ -175,6 +190,11 @@ impl Policy {
     /// The generation of its records.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// What operators revoked here.
+    pub fn deny_list(&self) -> &Arc<DenyList> {
+        &self.denied
     }
 
     /// Its settings.

@@ -59,6 +59,9 @@ pub enum Refusal {
     /// Its record is disabled.
     #[error("device {0} is disabled: enable it with `certmq device enable`")]
     Disabled(String),
+    /// The deny list names it.
+    #[error("device {0} is revoked: `certmq revoke --list` shows since when, `certmq revoke --undo ID` lifts it")]
+    Revoked(String),
     /// Its record pins other certificates.
     #[error("device {0} is pinned to another certificate: add this one with `certmq device add --cert FILE --pin`")]
     NotPinned(String),

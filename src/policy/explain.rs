@@ -107,6 +107,7 @@ impl Policy {
         match stranger {
             Stranger::Unknown => format!("unknown device {key}: it has no record and its certificate matches no group"),
             Stranger::Disabled => format!("device {key} is disabled"),
+            Stranger::Revoked => format!("device {key} is revoked"),
             Stranger::ClientId => {
                 format!("device {key}: client id {:?} is not its one common name", principal.client_id)
             }
@@ -167,6 +168,7 @@ impl Policy {
                 lines.extend(self.did_you_mean(&principal.key));
             }
             Err(Stranger::Disabled) => lines.push(format!("denied: {asked}: the device is disabled")),
+            Err(Stranger::Revoked) => lines.push(format!("denied: {asked}: the device is revoked")),
             Err(Stranger::ClientId) => {
                 lines.push(format!("denied: {asked}: identity.client_id = \"cn\" demands the common name"));
             }
@@ -194,7 +196,7 @@ impl Policy {
             return Some(format!("certmq acl remove {rule}"));
         }
         match self.standing(principal) {
-            Err(stranger) => Some(stranger.remedy(&principal.key)),
+            Err(stranger) => self.remedy_of_stranger(stranger, &principal.key),
             Ok(_) if question.is_reserved() => None,
             Ok(_) => {
                 let (action, topic) = (question.action().as_str(), shell_word(question.inner()));
@@ -211,27 +213,28 @@ impl Policy {
     }
 }
 
-impl Stranger {
-    fn remedy(self, key: &DeviceKey) -> String {
-        match self {
-            Self::Unknown => format!("certmq device add {}", shell_who(key)),
-            Self::Disabled => format!("certmq device enable {}", shell_who(key)),
-            Self::ClientId => "let the client connect with its common name as client id".to_owned(),
-        }
+impl Policy {
+    fn remedy_of_stranger(&self, stranger: Stranger, key: &DeviceKey) -> Option<String> {
+        Some(match stranger {
+            Stranger::Unknown => format!("certmq device add {}", shell_who(key)),
+            Stranger::Disabled => format!("certmq device enable {}", shell_who(key)),
+            Stranger::Revoked => format!("certmq revoke --undo {}", self.denied.device(key)?),
+            Stranger::ClientId => "let the client connect with its common name as client id".to_owned(),
+        })
     }
-}
 
-impl Refusal {
-    /// What an operator can do about it: a line to paste, or words.
-    pub fn remedy(&self, key: &DeviceKey) -> String {
-        match self {
-            Self::Unknown(_) => Stranger::Unknown.remedy(key),
-            Self::Disabled(_) => Stranger::Disabled.remedy(key),
-            Self::ClientId { .. } => Stranger::ClientId.remedy(key),
-            Self::NotPinned(_) => {
-                "if the device may use this certificate: certmq device add --cert FILE --pin".to_owned()
+    /// What an operator can do about a device that is not admitted: a line to paste, or words.
+    pub fn remedy_of_refusal(&self, refusal: &Refusal, key: &DeviceKey) -> Option<String> {
+        let stranger = match refusal {
+            Refusal::Unknown(_) => Stranger::Unknown,
+            Refusal::Disabled(_) => Stranger::Disabled,
+            Refusal::Revoked(_) => Stranger::Revoked,
+            Refusal::ClientId { .. } => Stranger::ClientId,
+            Refusal::NotPinned(_) => {
+                return Some("if the device may use this certificate: certmq device add --cert FILE --pin".to_owned());
             }
-        }
+        };
+        self.remedy_of_stranger(stranger, key)
     }
 }
 

@@ -5,14 +5,19 @@
 //! records (devices, groups, rules) -> Policy         record.rs, compile.rs, devices.rs, groups.rs: shares structure
 //! Policy + Principal + topic -> Permit | Denied      authorize.rs, fill.rs, template.rs; memory.rs remembers
 //! Policy + Principal + filter -> Grant (QoS, holes) | Denied; explain.rs tells why
+//! ChainFacts of a live connection -> stays | Lapse   chain.rs, standing.rs
+//! ChainFacts -> refused by an operator               deny_list.rs
 //! fleet file <-> records -> ChangeSet                fleet.rs, change.rs
+//! rules of other brokers -> records                  import.rs
 //! ```
 
 pub mod chain;
 pub mod change;
 pub mod decision;
+pub mod deny_list;
 pub mod fleet;
 pub mod identity;
+pub mod import;
 pub mod name;
 pub mod record;
 
@@ -27,12 +32,14 @@ mod fixture;
 mod groups;
 mod memory;
 mod packed;
+mod standing;
 mod template;
 
-pub use chain::{Certificate, CertificateFacts, ChainFacts};
+pub use chain::{Certificate, CertificateFacts, ChainFacts, PathCertificate};
 pub use change::{Change, ChangeSet};
 pub use compile::{CompileError, Compiler, Policy};
 pub use decision::{Admission, Attributes, Denied, Epoch, Grant, Holes, Permit, Principal, Refusal};
+pub use deny_list::{DeniedCertificate, DenyEntry, DenyId, DenyList, DenyTarget};
 pub use ended::Ended;
 pub use explain::Explanation;
 pub use identity::{DeviceKey, Identity, IdentityError, SubjectSelector};
@@ -42,6 +49,7 @@ pub use record::{
     Action, Attribute, Bounds, DeviceRecord, DeviceStatus, Effect, GroupRecord, QoSBound, RecordError, Records,
     RetainBound, Rule, RuleError, RuleId,
 };
+pub use standing::{AsAccepted, Lapse, LiveJudge, Writings};
 
 /// What of the settings the policy needs (sections `identity` and `policy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

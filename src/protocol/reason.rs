@@ -127,12 +127,20 @@ impl ReasonCode {
                             | R::ConnectionRateExceeded
                     )
             }
-            PacketType::PubAck | PacketType::PubRec => match self {
-                R::NoMatchingSubscribers => from_server,
-                R::Success | R::UnspecifiedError | R::ImplementationSpecificError | R::NotAuthorized => true,
-                R::TopicNameInvalid | R::PacketIdentifierInUse | R::QuotaExceeded | R::PayloadFormatInvalid => true,
-                _ => false,
-            },
+            // "Sent only by the Server", says the table of 0x10; [MQTT-3.4.2-1] allows every code of it, and clients that
+            // answer a message with what they once got are in the field.
+            PacketType::PubAck | PacketType::PubRec => matches!(
+                self,
+                R::Success
+                    | R::NoMatchingSubscribers
+                    | R::UnspecifiedError
+                    | R::ImplementationSpecificError
+                    | R::NotAuthorized
+                    | R::TopicNameInvalid
+                    | R::PacketIdentifierInUse
+                    | R::QuotaExceeded
+                    | R::PayloadFormatInvalid
+            ),
             PacketType::PubRel | PacketType::PubComp => matches!(self, R::Success | R::PacketIdentifierNotFound),
             PacketType::SubAck => matches!(
                 self,

@@ -1,15 +1,17 @@
 //! What the operator's side does to the running hub.
 
+use super::expiry::ExpiryWatch;
+use super::trust_watch::TrustWatch;
 use super::{Ready, unix_now};
 use crate::admin::reply::BrokerView;
 use crate::admin::{Live, Running};
-use crate::hub::{Hub, Wakes};
+use crate::hub::{Hub, Touched, Wakes};
 use crate::net::Service;
-use crate::policy::{DeviceKey, Policy};
-use crate::protocol::ReasonCode;
+use crate::policy::Policy;
 use crate::session::Moment;
 use crate::telemetry::audit::Event;
 use crate::telemetry::metrics::METRICS;
+use crate::tls::Denied;
 use std::sync::Arc;
 
 /// The hub of a running broker, as operators see it.
@@ -17,39 +19,77 @@ use std::sync::Arc;
 pub(super) struct LiveHub {
     service: Arc<Service>,
     addresses: Ready,
+    watches: Watches,
+    /// What handshakes ask.
+    denied: Arc<Denied>,
+}
+
+/// What is looked at as time passes, for `certmq status`.
+#[derive(Debug)]
+pub(super) struct Watches {
+    pub(super) trust: Arc<TrustWatch>,
+    pub(super) expiry: Arc<ExpiryWatch>,
 }
 
 impl LiveHub {
-    pub(super) fn new(service: Arc<Service>, addresses: Ready) -> Self {
-        Self { service, addresses }
+    pub(super) fn new(service: Arc<Service>, addresses: Ready, watches: Watches, denied: Arc<Denied>) -> Self {
+        Self { service, addresses, watches, denied }
     }
 
     fn hub(&self) -> &Hub {
         self.service.hub()
+    }
+
+    fn sweep_whole(&self, touched: &Touched) -> usize {
+        let swept = self.hub().sweep(touched, unix_now(), &mut Wakes::default());
+        if swept.closed > 0 {
+            tracing::info!(
+                judged = swept.judged,
+                closed = swept.closed,
+                "connections closed by a change of the policy"
+            );
+        }
+        swept.closed
+    }
+
+    fn tell(&self, device: &str, trust: &str, closed: usize) {
+        if closed > 0 {
+            self.service.audit().record(Event::DeviceDisconnected {
+                device: device.into(),
+                trust: trust.into(),
+                connections: closed as u64,
+                reason: "a change of the policy".into(),
+            });
+        }
     }
 }
 
 impl Live for LiveHub {
     fn policy_changed(&self, policy: Arc<Policy>) {
         tracing::info!(generation = policy.generation(), epoch = policy.epoch().0, "policy in force");
+        self.denied.put_in_force(Arc::clone(policy.deny_list()));
         self.hub().set_policy(policy);
     }
 
-    fn disconnect_device(&self, device: &DeviceKey, reason: ReasonCode) {
-        let closed = self.hub().disconnect_device(device, reason, &mut Wakes::default());
-        if closed > 0 {
-            tracing::info!(device = %device.name.escape_debug(), closed, "connections closed: {reason}");
-            self.service.audit().record(Event::DeviceDisconnected {
-                device: (*device.name).into(),
-                trust: (*device.trust).into(),
-                connections: closed as u64,
-                reason: reason.name().into(),
-            });
+    /// Devices are swept one by one, so that the audit trail names each that went.
+    fn sweep(&self, touched: &Touched) {
+        match touched {
+            Touched::Devices(devices) => {
+                for device in devices {
+                    let closed = self.sweep_whole(&Touched::Devices(vec![device.clone()]));
+                    self.tell(&device.name, &device.trust, closed);
+                }
+            }
+            Touched::Everyone | Touched::Anchors(_) | Touched::Certificates(_) | Touched::Leaves(_) => {
+                self.tell("", "", self.sweep_whole(touched));
+            }
         }
     }
 
     fn status(&self) -> Option<BrokerView> {
         let status = self.hub().status();
+        let unix = unix_now();
+        self.watches.expiry.count(self.hub(), unix);
         let counts = [
             ("sessions", status.sessions),
             ("connected", status.connected),
@@ -64,6 +104,8 @@ impl Live for LiveHub {
             uptime_seconds: self.service.now().since(Moment(0)).as_secs(),
             mqtts: self.addresses.mqtts.iter().map(ToString::to_string).collect(),
             wss: self.addresses.wss.iter().map(ToString::to_string).collect(),
+            warnings: self.watches.trust.warnings(),
+            certificates: self.watches.expiry.view(unix),
             metrics: counts.chain(metrics).collect(),
         })
     }

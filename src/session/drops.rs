@@ -21,7 +21,7 @@ impl Drops {
     /// Counts what became of one delivery to a connected client, or for one that is away.
     pub fn count(&mut self, delivery: Delivery) {
         match delivery {
-            Delivery::Sent | Delivery::Withheld(Withheld::NotSubscribed) => {}
+            Delivery::Sent | Delivery::Withheld(Withheld::NotSubscribed | Withheld::OwnMessage) => {}
             Delivery::Queued { displaced } => self.queue_full += displaced as u64,
             Delivery::Withheld(Withheld::NoRight) => self.withheld += 1,
             Delivery::Withheld(Withheld::TooLarge) => self.too_large += 1,

@@ -28,7 +28,7 @@ pub use drops::Drops;
 pub use expiry::{Expiry, Moment};
 pub use incoming::{Arrival, Incoming, TooManyUnreleased};
 pub use message::{Message, Publication, WriterId};
-pub use outbox::{Appended, Outbox, PacketTooLarge};
+pub use outbox::{Appended, Outbox, PacketTooLarge, Place};
 pub use outgoing::{Acknowledged, Bounds, Handover, Load, QueueFullPolicy, Share};
 pub use state::{Delivery, ProblemInformation, Session, SessionId, Terms, Via, Withheld};
 pub use subscriptions::{Subscription, SubscriptionId, Subscriptions};

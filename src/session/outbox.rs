@@ -40,6 +40,10 @@ pub struct Appended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketTooLarge;
 
+/// A place between two frames; it holds until the outbox is emptied.
+#[derive(Clone, Copy, Debug)]
+pub struct Place(Option<usize>);
+
 impl Outbox {
     /// An empty outbox of `limit` bytes.
     pub fn new(limit: usize) -> Self {
@@ -122,6 +126,21 @@ impl Outbox {
         Ok(())
     }
 
+    /// Where the next frame will stand.
+    pub fn place(&self) -> Place {
+        Place(self.large.is_none().then_some(self.frames.len()))
+    }
+
+    /// Moves what is appended from now on by `append` to `place`, before what came there since.
+    pub fn insert(&mut self, place: Place, append: impl FnOnce(&mut Self)) {
+        let start = self.frames().len();
+        append(self);
+        let Some(place) = place.0.filter(|place| *place <= self.frames.len()) else { return };
+        let frames = self.frames();
+        let appended = frames.split_off(start.min(frames.len()));
+        self.frames.splice(place..place, appended);
+    }
+
     /// Counts a publication that was appended.
     pub fn count_publication(&mut self, payload_bytes: usize) {
         self.appended.packets += 1;
@@ -132,6 +151,11 @@ impl Outbox {
     /// Packets among what waits; asking starts the count anew.
     pub fn take_appended(&mut self) -> Appended {
         std::mem::take(&mut self.appended)
+    }
+
+    /// Whether a payload waits by reference.
+    pub fn has_large(&self) -> bool {
+        self.large.is_some()
     }
 
     /// Whether nothing waits.

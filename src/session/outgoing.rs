@@ -4,7 +4,7 @@ mod shared;
 
 pub use shared::{Handover, Share};
 
-use super::Message;
+use super::{Message, Moment};
 use crate::policy::Epoch;
 use crate::protocol::{PacketId, QoS};
 use std::collections::VecDeque;
@@ -112,6 +112,8 @@ pub struct Load {
 pub(super) struct Outgoing {
     queue: VecDeque<Waiting>,
     queued_bytes: usize,
+    /// None of the queue expires earlier; `None`: none of it expires.
+    first_expiry: Option<Moment>,
     /// Withheld because a right is gone; looked at again when the policy changes. Gives way to whatever may pass.
     withheld: VecDeque<Waiting>,
     withheld_bytes: usize,
@@ -148,6 +150,11 @@ impl InFlight {
             Stage::Released => None,
         }
     }
+}
+
+/// The earlier of two ends, where there is one.
+fn earlier(one: Option<Moment>, other: Option<Moment>) -> Option<Moment> {
+    one.into_iter().chain(other).min()
 }
 
 impl Outgoing {
@@ -211,6 +218,20 @@ impl Outgoing {
         self.has_window(receive_maximum) && self.inflight_bytes <= bounds.queued_bytes
     }
 
+    /// Lets go what has expired, where a message of `size` bytes finds no room: it must not keep out what somebody still
+    /// wants. Says how many messages went. Looks through the queue only when something in it may have expired.
+    pub(super) fn shed_expired(&mut self, size: usize, bounds: &Bounds, now: Moment) -> usize {
+        let due = self.first_expiry.is_some_and(|first| first <= now);
+        if !due || self.queue_has_room(size, bounds) {
+            return 0;
+        }
+        let before = self.queue.len();
+        self.queue.retain(|waiting| !waiting.message.is_expired(now));
+        self.queued_bytes = self.queue.iter().map(|waiting| waiting.message.size()).sum();
+        self.first_expiry = self.queue.iter().filter_map(|waiting| waiting.message.expires).min();
+        before - self.queue.len()
+    }
+
     pub(super) fn enqueue(&mut self, waiting: Waiting, bounds: &Bounds) -> Queued {
         let size = waiting.message.size();
         let mut displaced = 0;
@@ -224,6 +245,7 @@ impl Outgoing {
             }
         }
         self.queued_bytes += size;
+        self.first_expiry = earlier(self.first_expiry, waiting.message.expires);
         let place = self.place_of(&waiting);
         self.queue.insert(place, waiting);
         displaced += self.trim_withheld(bounds);
@@ -269,6 +291,7 @@ impl Outgoing {
         if withheld {
             self.queued_bytes += std::mem::take(&mut self.withheld_bytes);
             for waiting in self.withheld.drain(..).rev() {
+                self.first_expiry = earlier(self.first_expiry, waiting.message.expires);
                 self.queue.push_front(Waiting { epoch: Epoch::NEVER, ..waiting });
             }
         }

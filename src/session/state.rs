@@ -54,6 +54,8 @@ pub struct Session {
     pub expiry: Expiry,
     /// What it did not get.
     pub drops: Drops,
+    /// Expired in a full queue, and not reported yet.
+    shed: usize,
     pub(super) outgoing: Outgoing,
     pub(super) terms: Option<Terms>,
 }
@@ -90,8 +92,10 @@ pub enum Delivery {
 /// Why a session does not get a message that its route promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withheld {
-    /// The subscription has ended, or no local holds it back.
+    /// The subscription has ended.
     NotSubscribed,
+    /// No local: the reader wrote it itself.
+    OwnMessage,
     /// The reader's right is gone, or the topic lies in a hole.
     NoRight,
     /// Larger than the client takes; dropped as if delivered `[MQTT-3.1.2-25]`.
@@ -115,6 +119,7 @@ impl Session {
             incoming: Incoming::default(),
             expiry,
             drops: Drops::default(),
+            shed: 0,
             outgoing: Outgoing::default(),
             terms: None,
         }
@@ -151,8 +156,21 @@ impl Session {
     }
 
     /// Whether a publication that has to wait would find room.
-    pub fn queue_has_room(&self, publication: &Publication<'_>, bounds: &Bounds) -> bool {
-        self.outgoing.queue_has_room(publication.message().size(), bounds)
+    pub fn queue_has_room(&mut self, publication: &Publication<'_>, bounds: &Bounds, now: Moment) -> bool {
+        let size = publication.message().size();
+        self.shed_expired(size, bounds, now);
+        self.outgoing.queue_has_room(size, bounds)
+    }
+
+    /// Messages that expired in a full queue since this was last asked.
+    pub fn take_shed(&mut self) -> usize {
+        std::mem::take(&mut self.shed)
+    }
+
+    fn shed_expired(&mut self, size: usize, bounds: &Bounds, now: Moment) {
+        let shed = self.outgoing.shed_expired(size, bounds, now);
+        self.drops.expired += shed as u64;
+        self.shed += shed;
     }
 
     /// Whether a publication need not wait for acknowledgements or for others before it.
@@ -312,9 +330,11 @@ impl Session {
     fn fit(&mut self, publication: &Publication<'_>, ids: &[SubscriptionId], policy: &Policy) -> Result<Fit, Withheld> {
         let mut fit: Option<Fit> = None;
         let mut why = Withheld::NotSubscribed;
+        let mut is_own = false;
         for &id in ids {
             let Some(subscription) = self.subscriptions.find(id) else { continue };
             if subscription.options.no_local && publication.from() == Some(self.id) {
+                is_own = true;
                 continue;
             }
             let retain = subscription.options.retain_as_published && publication.retain();
@@ -333,7 +353,7 @@ impl Session {
             fit.retain |= retain;
             fit.identifiers.extend(identifier);
         }
-        fit.ok_or(why)
+        fit.ok_or(if is_own { Withheld::OwnMessage } else { why })
     }
 
     /// QoS 0: now or never.
@@ -370,6 +390,7 @@ impl Session {
                 Written::NoRoom => outbox.starve(),
             }
         }
+        self.shed_expired(waiting.message.size(), bounds, now);
         match self.outgoing.enqueue(waiting, bounds) {
             Queued::Kept => Delivery::Queued { displaced: 0 },
             Queued::Displaced(displaced) => Delivery::Queued { displaced },

@@ -30,7 +30,7 @@ pub use error::StoreError;
 pub use load::{LoadError, load};
 pub use restore::{RestoreReport, RestoreSource, restore_policy};
 
-use crate::policy::{ChangeSet, DeviceKey, DeviceRecord, GroupRecord, Records};
+use crate::policy::{ChangeSet, DenyEntry, DeviceKey, DeviceRecord, GroupRecord, Records};
 use crate::telemetry::audit::AuditStore;
 use audit::AuditTree;
 use database::{Database, References};
@@ -208,6 +208,12 @@ impl PolicyStore {
     pub fn groups(&self) -> impl Iterator<Item = Result<GroupRecord, StoreError>> + '_ {
         let stored = self.decoded(Kind::Group, encoding::decode_group);
         overlaid(stored, self.held.read().groups.clone(), |record| Arc::clone(&record.name))
+    }
+
+    /// Every entry of the deny list, by number.
+    pub fn denials(&self) -> impl Iterator<Item = Result<DenyEntry, StoreError>> + '_ {
+        let stored = self.decoded(Kind::Denial, encoding::decode_denial);
+        overlaid(stored, self.held.read().denials.clone(), |entry| entry.id)
     }
 
     fn decoded<T: 'static>(

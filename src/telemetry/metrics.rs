@@ -27,6 +27,22 @@ fn part() -> usize {
 #[derive(Debug, Default)]
 pub struct Gauge(Counter);
 
+/// A number that is looked up now and then, and set.
+#[derive(Debug, Default)]
+pub struct Level(AtomicU64);
+
+impl Level {
+    /// What it is now.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// What it was when it was last set.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl Counter {
     /// One more.
     pub fn increment(&self) {
@@ -154,6 +170,28 @@ metrics! {
     denials_left_out: Counter,
     /// Retained messages refused because a limit was reached.
     retained_over_limit: Counter,
+    /// Revocation lists in force, one for each issuer.
+    crl_lists: Level,
+    /// Those of them past their nextUpdate.
+    crl_lists_stale: Level,
+    /// Serials that they revoke.
+    crl_revoked_serials: Level,
+    /// Seconds since the oldest of them was issued (thisUpdate).
+    crl_oldest_age_seconds: Level,
+    /// Seconds until the first of them goes stale (nextUpdate); 0: one is, or there is none.
+    crl_next_update_seconds: Level,
+    /// Live connections closed because their certificate or device was revoked, expired or lost its CA.
+    connections_lapsed: Counter,
+    /// When the first certificate of the server's chain ends, Unix seconds.
+    server_certificate_expires: Level,
+    /// When the first trusted CA ends, Unix seconds.
+    ca_certificate_expires: Level,
+    /// Live connections whose chain ends within 30 days; looked up every minute.
+    connections_expiring_30_days: Level,
+    /// Those that end within 7 days.
+    connections_expiring_7_days: Level,
+    /// Those that end within a day.
+    connections_expiring_1_day: Level,
 }
 
 /// The registry of this process.

@@ -4,23 +4,25 @@
 //! trusted CAs are verified when they are loaded. A list of a CA that no trust block names is kept unverified, and
 //! verified once, when its issuer first appears in a chain: the intermediate CAs that devices send are such issuers.
 
+mod notices;
 mod select;
 mod serials;
+mod signed;
+mod status;
 
 use super::TlsError;
 use super::certificate::CrlSigning;
-use super::crl_der::CrlFields;
 use super::files::{self, Wanted};
-use super::name::{date, describe};
-use super::signature::{self, Signed};
+use crate::config::TrustBlockSettings;
 use crate::config::tls::{CrlRequired, StaleCrl};
+use crate::policy::chain::{Certificate, first_half};
 use parking_lot::RwLock;
 use rustls::pki_types::SignatureVerificationAlgorithm;
 use select::newest;
-use serials::SerialSet;
-use sha2::{Digest, Sha256};
+pub(super) use serials::SerialSet;
+use signed::{ReadList, SignedList};
+pub use status::{Freshness, ListWarning, RevocationStatus};
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Issuers outside the trust blocks whose list is remembered; more are verified in each handshake.
@@ -37,11 +39,18 @@ pub(super) struct Issuer<'a> {
     pub(super) crl_signing: CrlSigning,
 }
 
-/// SHA-256 of the name and of the key of an issuer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// First 16 bytes of SHA-256 of the name and of the key of an issuer, as live connections remember it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct IssuerId {
-    pub(super) name: [u8; 32],
-    pub(super) key: [u8; 32],
+    pub(super) name: [u8; 16],
+    pub(super) key: [u8; 16],
+}
+
+impl IssuerId {
+    /// From the DER of its name and the SHA-256 of its SubjectPublicKeyInfo.
+    pub(super) fn new(name: &[u8], spki_sha256: &[u8; 32]) -> Self {
+        Self { name: Certificate::issuer_digest(name), key: first_half(spki_sha256) }
+    }
 }
 
 /// Why a certificate is not known to be good.
@@ -57,83 +66,93 @@ pub(super) enum RevocationFault {
     Missing,
 }
 
-/// How lists are applied.
-#[derive(Clone, Copy, Debug)]
+/// How a trust block applies lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RevocationRules {
     pub(super) stale: StaleCrl,
     pub(super) required: CrlRequired,
-    pub(super) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
 }
+
+/// The algorithms of the crypto provider.
+pub(super) type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 
 /// Every list, by issuer.
 #[derive(Debug)]
 pub(super) struct RevocationIndex {
-    rules: RevocationRules,
+    algorithms: Algorithms,
     verified: HashMap<IssuerId, Arc<RevocationList>>,
-    /// By SHA-256 of the issuer's name.
-    unverified: HashMap<[u8; 32], Vec<SignedList>>,
+    /// By the digest of the issuer's name, as in [`IssuerId`].
+    unverified: HashMap<[u8; 16], Vec<SignedList>>,
+    /// Notices of lists that contradict each other.
+    ambiguous: Vec<String>,
     /// What became of `unverified` for issuers that appeared in chains; `None`: no list is signed with their key.
     appeared: RwLock<HashMap<IssuerId, Option<Arc<RevocationList>>>>,
 }
 
 /// What counts of one list.
 #[derive(Debug)]
-struct RevocationList {
+pub(super) struct RevocationList {
     /// As text, for messages.
-    issuer: String,
-    place: String,
+    pub(super) issuer: String,
+    pub(super) place: String,
     number: Option<Box<[u8]>>,
-    this_update: i64,
-    next_update: i64,
-    serials: SerialSet,
+    /// Unix seconds.
+    pub(super) this_update: i64,
+    /// Unix seconds.
+    pub(super) next_update: i64,
+    pub(super) serials: SerialSet,
 }
 
-/// A list with what its signature covers.
-#[derive(Debug)]
-struct SignedList {
-    list: Arc<RevocationList>,
-    content: Box<[u8]>,
-    algorithm: Box<[u8]>,
-    signature: Box<[u8]>,
+/// A list that counts, or may.
+#[derive(Clone, Debug)]
+pub(super) struct InForce {
+    /// As in [`IssuerId`].
+    pub(super) name: [u8; 16],
+    /// `None`: of an issuer outside the trust blocks, so that nobody knows with which key.
+    pub(super) key: Option<[u8; 16]>,
+    pub(super) list: Arc<RevocationList>,
 }
 
 impl RevocationIndex {
-    /// Reads every list in `paths`. `issuers` are the trusted CAs; notices go to `notices`.
+    /// Reads every list of every block. `issuers` are the trusted CAs.
     ///
     /// # Errors
     ///
     /// A list that cannot be read, or that bears the name of a trusted CA but none of their signatures: serving on
     /// without it would let the revoked in.
     pub(super) fn load(
-        paths: &[PathBuf],
+        blocks: &[TrustBlockSettings],
         issuers: &[Issuer<'_>],
-        rules: RevocationRules,
-        now: i64,
-        notices: &mut Vec<String>,
+        algorithms: Algorithms,
     ) -> Result<Self, TlsError> {
         let mut of_trusted: HashMap<IssuerId, Vec<Arc<RevocationList>>> = HashMap::new();
-        let mut unverified: HashMap<[u8; 32], Vec<SignedList>> = HashMap::new();
-        for path in paths {
+        let mut unverified: HashMap<[u8; 16], Vec<SignedList>> = HashMap::new();
+        for path in blocks.iter().flat_map(|block| &block.crl) {
             for item in files::read(path, Wanted::Crls)? {
-                let (name, signed) = SignedList::from_der(&item.der, &item.place)?;
-                match signed.signer(&name, issuers, rules.algorithms)? {
-                    Some(issuer) => of_trusted.entry(issuer).or_default().push(signed.list),
-                    None => unverified.entry(name).or_default().push(signed),
+                let read = ReadList::from_item(&item)?;
+                match read.signer(issuers, algorithms)? {
+                    Some(issuer) => of_trusted.entry(issuer).or_default().push(read.into_list()),
+                    None => unverified.entry(read.name).or_default().push(read.into_signed()),
                 }
             }
         }
+        let ambiguous = of_trusted.values().flat_map(|lists| select::ambiguous(lists)).collect();
         let verified =
             of_trusted.into_iter().filter_map(|(issuer, lists)| Some((issuer, newest(lists.into_iter())?))).collect();
-        let index = Self { rules, verified, unverified, appeared: RwLock::default() };
-        index.notice(issuers, now, notices);
-        Ok(index)
+        Ok(Self { algorithms, verified, unverified, ambiguous, appeared: RwLock::default() })
     }
 
     /// Whether the certificate with this serial (without leading zeros) of this issuer may be used. `now` in Unix
     /// seconds. The issuer must have been verified: it vouches for its list.
-    pub(super) fn check(&self, issuer: &Issuer<'_>, serial: &[u8], now: i64) -> Result<(), RevocationFault> {
+    pub(super) fn check(
+        &self,
+        issuer: &Issuer<'_>,
+        serial: &[u8],
+        rules: RevocationRules,
+        now: i64,
+    ) -> Result<(), RevocationFault> {
         let Some(list) = self.list_of(issuer)? else {
-            return match self.rules.required {
+            return match rules.required {
                 CrlRequired::Listed => Ok(()),
                 CrlRequired::All => Err(RevocationFault::Missing),
             };
@@ -141,10 +160,67 @@ impl RevocationIndex {
         if list.serials.contains(serial) {
             return Err(RevocationFault::Revoked);
         }
-        if list.is_stale(now) && self.rules.stale == StaleCrl::Deny {
-            return Err(RevocationFault::Stale { next_update: list.next_update, place: list.place.clone() });
+        match rules.stale {
+            StaleCrl::Deny | StaleCrl::Disconnect if list.is_stale(now) => {
+                Err(RevocationFault::Stale { next_update: list.next_update, place: list.place.clone() })
+            }
+            StaleCrl::Deny | StaleCrl::Disconnect | StaleCrl::Allow => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The same of a certificate that was let in earlier, whose issuer's key is no longer at hand. Lists of that
+    /// issuer's name which nobody has verified yet count as well: at worst a device reconnects and is judged in full.
+    pub(super) fn check_live(
+        &self,
+        issuer: IssuerId,
+        serial: &[u8],
+        stale: StaleCrl,
+        now: i64,
+    ) -> Result<(), RevocationFault> {
+        if let Some(list) = self.verified.get(&issuer) {
+            return list.check_live(serial, stale, now);
+        }
+        let lists = self.lists_for(issuer);
+        if lists.iter().any(|list| list.serials.contains(serial)) {
+            return Err(RevocationFault::Revoked);
+        }
+        newest(lists.into_iter()).map_or(Ok(()), |list| list.check_live(serial, stale, now))
+    }
+
+    /// The one list of an issuer outside the trust blocks that is known to be its; otherwise those that may be.
+    fn lists_for(&self, issuer: IssuerId) -> Vec<Arc<RevocationList>> {
+        let Some(candidates) = self.unverified.get(&issuer.name) else {
+            return Vec::new();
+        };
+        match self.appeared.read().get(&issuer) {
+            Some(settled) => settled.iter().cloned().collect(),
+            None => candidates.iter().map(|signed| Arc::clone(&signed.list)).collect(),
+        }
+    }
+
+    /// Every list that counts, and those of issuers outside the trust blocks: they may, as soon as one appears.
+    pub(super) fn in_force(&self) -> Vec<InForce> {
+        let verified = self.verified.iter().map(|(issuer, list)| (issuer.name, Some(issuer.key), list));
+        let candidates =
+            self.unverified.iter().flat_map(|(name, lists)| lists.iter().map(|signed| (*name, None, &signed.list)));
+        verified.chain(candidates).map(|(name, key, list)| InForce { name, key, list: Arc::clone(list) }).collect()
+    }
+
+    /// The lists that no live connection of this issuer can be on: [`Self::check_live`] took each of them for its
+    /// issuer's. `key` as in [`InForce`].
+    pub(super) fn enforced(&self, name: [u8; 16], key: Option<[u8; 16]>) -> Vec<Arc<RevocationList>> {
+        if let Some(list) = key.and_then(|key| self.verified.get(&IssuerId { name, key })) {
+            return vec![Arc::clone(list)];
+        }
+        let candidates = self.unverified.get(&name).map(Vec::as_slice).unwrap_or_default();
+        let appeared = self.appeared.read();
+        let mut settled = appeared.iter().filter(|(issuer, _)| issuer.name == name).map(|(_, list)| list).peekable();
+        // Of several lists the older ones lost their force when the issuer appeared, and a forged one never had any.
+        let all_enforced = settled.peek().is_none() || (candidates.len() == 1 && settled.all(Option::is_some));
+        if !all_enforced {
+            return Vec::new();
+        }
+        candidates.iter().map(|signed| Arc::clone(&signed.list)).collect()
     }
 
     fn list_of(&self, issuer: &Issuer<'_>) -> Result<Option<Arc<RevocationList>>, RevocationFault> {
@@ -166,7 +242,7 @@ impl RevocationIndex {
     }
 
     fn verify_and_remember(&self, issuer: &Issuer<'_>, candidates: &[SignedList]) -> Option<Arc<RevocationList>> {
-        let signed_by_issuer = candidates.iter().filter(|signed| signed.is_signed_by(issuer, self.rules.algorithms));
+        let signed_by_issuer = candidates.iter().filter(|signed| signed.is_signed_by(issuer, self.algorithms));
         let list = newest(signed_by_issuer.map(|signed| Arc::clone(&signed.list)));
         let mut appeared = self.appeared.write();
         if appeared.len() < REMEMBERED_ISSUERS {
@@ -174,108 +250,22 @@ impl RevocationIndex {
         }
         list
     }
-
-    fn notice(&self, issuers: &[Issuer<'_>], now: i64, notices: &mut Vec<String>) {
-        let unverified = self.unverified.values().flatten().map(|signed| &signed.list);
-        for list in self.verified.values().chain(unverified) {
-            if list.is_stale(now) {
-                notices.push(format!(
-                    "the CRL of {} in {} is stale since {}: {}; fetch a new one from that CA",
-                    list.issuer,
-                    list.place,
-                    date(list.next_update),
-                    match self.rules.stale {
-                        StaleCrl::Deny => "new handshakes of its devices are refused",
-                        StaleCrl::Allow => "its devices are still let in (tls.stale_crl = \"allow\")",
-                    }
-                ));
-            }
-            if list.this_update > now {
-                notices.push(format!(
-                    "the CRL of {} in {} is dated {}, in the future; it counts from now on, but look at the clocks",
-                    list.issuer,
-                    list.place,
-                    date(list.this_update)
-                ));
-            }
-        }
-        for signed in self.unverified.values().flatten() {
-            notices.push(format!(
-                "the CRL of {} in {} is of no trusted CA; it counts once that CA appears in a chain",
-                signed.list.issuer, signed.list.place
-            ));
-        }
-        self.notice_issuers_without_list(issuers, notices);
-        notices.sort();
-    }
-
-    fn notice_issuers_without_list(&self, issuers: &[Issuer<'_>], notices: &mut Vec<String>) {
-        let any = !self.verified.is_empty() || !self.unverified.is_empty();
-        let consequence = match self.rules.required {
-            CrlRequired::All => "all its devices are refused (tls.crl_required = \"all\")",
-            CrlRequired::Listed if any => "nothing it issued can be revoked, while other CAs have one",
-            CrlRequired::Listed => return,
-        };
-        for issuer in issuers.iter().filter(|issuer| !self.verified.contains_key(&issuer.id)) {
-            let name = describe(issuer.name);
-            notices.push(format!("the trusted CA {name} has no CRL: {consequence}; add it to tls.crl"));
-        }
-    }
 }
 
 impl RevocationList {
+    fn check_live(&self, serial: &[u8], stale: StaleCrl, now: i64) -> Result<(), RevocationFault> {
+        if self.serials.contains(serial) {
+            return Err(RevocationFault::Revoked);
+        }
+        if stale == StaleCrl::Disconnect && self.is_stale(now) {
+            return Err(RevocationFault::Stale { next_update: self.next_update, place: self.place.clone() });
+        }
+        Ok(())
+    }
+
     /// RFC 5280 section 5.1.2.5: a newer one was due by nextUpdate.
-    fn is_stale(&self, now: i64) -> bool {
+    pub(super) fn is_stale(&self, now: i64) -> bool {
         now >= self.next_update
-    }
-}
-
-impl SignedList {
-    /// Also returns SHA-256 of the issuer's name.
-    fn from_der(der: &[u8], place: &str) -> Result<([u8; 32], Self), TlsError> {
-        let fields = CrlFields::from_der(der)
-            .map_err(|fault| TlsError::Configuration(format!("{place}: the CRL cannot be used: {fault}")))?;
-        let list = RevocationList {
-            issuer: describe(fields.issuer),
-            place: place.to_owned(),
-            number: fields.number.map(Box::from),
-            this_update: fields.this_update,
-            next_update: fields.next_update,
-            serials: SerialSet::new(fields.serials),
-        };
-        let signed = Self {
-            list: Arc::new(list),
-            content: fields.tbs.into(),
-            algorithm: fields.algorithm.into(),
-            signature: fields.signature.into(),
-        };
-        Ok((Sha256::digest(fields.issuer).into(), signed))
-    }
-
-    /// The trusted CA that signed it; `None` where no trusted CA has that name.
-    fn signer(
-        &self,
-        name: &[u8; 32],
-        issuers: &[Issuer<'_>],
-        algorithms: &[&dyn SignatureVerificationAlgorithm],
-    ) -> Result<Option<IssuerId>, TlsError> {
-        let mut namesakes = issuers.iter().filter(|issuer| issuer.id.name == *name).peekable();
-        if namesakes.peek().is_none() {
-            return Ok(None);
-        }
-        match namesakes.find(|issuer| self.is_signed_by(issuer, algorithms)) {
-            Some(issuer) => Ok(Some(issuer.id)),
-            None => Err(TlsError::Configuration(format!(
-                "{}: the CRL names {}, but no trusted CA of that name signed it (or its key usage forbids cRLSign): \
-                 it is damaged, or of another CA with the same name; fetch it again or take it out of tls.crl",
-                self.list.place, self.list.issuer
-            ))),
-        }
-    }
-
-    fn is_signed_by(&self, issuer: &Issuer<'_>, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
-        let signed = Signed { content: &self.content, algorithm: &self.algorithm, signature: &self.signature };
-        issuer.crl_signing == CrlSigning::Allowed && signature::verify(algorithms, issuer.spki, signed).is_ok()
     }
 }
 

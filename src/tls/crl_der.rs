@@ -12,6 +12,7 @@ const AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x23];
 const REASON_CODE: &[u8] = &[0x55, 0x1d, 0x15];
 const INVALIDITY_DATE: &[u8] = &[0x55, 0x1d, 0x18];
 const CERTIFICATE_ISSUER: &[u8] = &[0x55, 0x1d, 0x1d];
+const INDIRECT_CRL: &str = "an indirect CRL, which certmq does not read; give each issuer's own CRL";
 const REMOVE_FROM_CRL: u8 = 8;
 /// RFC 5280 section 5.2.3.
 const CRL_NUMBER_OCTETS: usize = 20;
@@ -115,7 +116,7 @@ fn check_entry_extensions(list: &[u8]) -> Result<(), DerFault> {
             }
             INVALIDITY_DATE => {}
             CERTIFICATE_ISSUER => {
-                return Err(DerFault("an indirect CRL, which certmq does not read; give each issuer's own CRL"));
+                return Err(DerFault(INDIRECT_CRL));
             }
             _ => check_unknown(&extension)?,
         }
@@ -139,15 +140,41 @@ fn crl_number<'a>(fields: &mut DerReader<'a>, version: Version) -> Result<Option
             CRL_NUMBER => number = Some(number_octets(extension.value)?),
             AUTHORITY_KEY_IDENTIFIER => {}
             DELTA_CRL_INDICATOR => return Err(DerFault("a delta CRL; give the complete CRL")),
-            ISSUING_DISTRIBUTION_POINT => {
-                return Err(DerFault(
-                    "a partitioned CRL (it has an issuing distribution point); let the CA issue one complete CRL",
-                ));
-            }
+            ISSUING_DISTRIBUTION_POINT => return Err(partition(extension.value)),
             _ => check_unknown(&extension)?,
         }
     }
     Ok(number)
+}
+
+/// What an issuing distribution point (RFC 5280 section 5.2.5) says is missing. Even one without any limit makes a
+/// list that counts for some certificates only: those that name the same distribution point.
+fn partition(value: &[u8]) -> DerFault {
+    const ONLY_USERS: u8 = 0x81;
+    const ONLY_CAS: u8 = 0x82;
+    const SOME_REASONS: u8 = 0x83;
+    const INDIRECT: u8 = 0x84;
+    const ONLY_ATTRIBUTES: u8 = 0x85;
+    let mut limits = Vec::new();
+    if let Ok(mut fields) = DerReader::new(value).nested(tag::SEQUENCE) {
+        while let Ok(field) = fields.element() {
+            limits.push((field.tag, field.content));
+        }
+    }
+    let has = |tag: u8| limits.iter().any(|(found, content)| *found == tag && *content != [0]);
+    DerFault(if has(INDIRECT) {
+        INDIRECT_CRL
+    } else if has(ONLY_USERS) {
+        "a partitioned CRL (onlyContainsUserCerts): it leaves out CAs; let the CA issue one complete CRL"
+    } else if has(ONLY_CAS) {
+        "a partitioned CRL (onlyContainsCACerts): it leaves out devices; let the CA issue one complete CRL"
+    } else if has(ONLY_ATTRIBUTES) {
+        "a partitioned CRL (onlyContainsAttributeCerts): it leaves out all others; let the CA issue one complete CRL"
+    } else if has(SOME_REASONS) {
+        "a partitioned CRL (onlySomeReasons): it leaves out other reasons; let the CA issue one complete CRL"
+    } else {
+        "a partitioned CRL (it has an issuing distribution point); let the CA issue one complete CRL"
+    })
 }
 
 fn number_octets(value: &[u8]) -> Result<&[u8], DerFault> {

@@ -70,6 +70,10 @@ pub(super) fn read(path: &Path, wanted: Wanted) -> Result<Vec<Item>, TlsError> {
     if metadata.is_dir() {
         return read_folder(path, wanted);
     }
+    if !metadata.is_file() {
+        // A pipe would keep the broker waiting for ever.
+        return Err(TlsError::Configuration(format!("{} is neither a file nor a folder", path.display())));
+    }
     let items = read_file(path, wanted)?;
     if items.is_empty() {
         return Err(TlsError::Configuration(format!(

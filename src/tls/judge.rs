@@ -8,10 +8,10 @@ use super::certificate::{CertificateFields, Presence};
 use super::crl::{Issuer, IssuerId};
 use super::name::{describe, hex};
 use super::refusal::{CHAIN_CERTIFICATES, Cause};
-use super::trust::{AnchorFacts, TrustBlock};
+use super::trust::{AnchorFacts, SubjectVerdict, TrustBlock};
 use super::{Trust, VerifiedClient};
 use crate::config::tls::ExtendedKeyUsage;
-use crate::policy::chain::Certificate;
+use crate::policy::chain::{Certificate, PathCertificate};
 use crate::policy::{ChainFacts, DeviceKey, Identity};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
@@ -110,20 +110,29 @@ impl Trust {
         let mut certificates = Vec::with_capacity(fields.len());
         for (certificate, above) in fields.iter().zip(fields.iter().skip(1).map(Some).chain([None])) {
             let issuer = above.map_or(anchor.issuer, issuer_of_fields);
-            self.check_revocation(certificate, &issuer, now)?;
-            certificates.push(Certificate { issuer: first_half(&issuer.id.name), serial: certificate.serial.into() });
+            self.check_revocation(block, certificate, &issuer, now)?;
+            certificates.push(PathCertificate {
+                certificate: Arc::new(Certificate { issuer: issuer.id.name, serial: certificate.serial.into() }),
+                issuer_key: issuer.id.key,
+            });
         }
         let not_after = fields.iter().map(|fields| fields.not_after).fold(anchor.not_after, i64::min);
-        Ok(JudgedPath { anchor: anchor.issuer.id.key, certificates, not_after })
+        // webpki takes the last second for valid; live connections end in it, and must not come back.
+        if not_after <= now {
+            return Err(Cause::Expired { not_after });
+        }
+        let subjects_entry = check_subject(block, &leaf)?;
+        Ok(JudgedPath { anchor: *anchor.spki_sha256, certificates, not_after, subjects_entry })
     }
 
     fn check_revocation(
         &self,
+        block: &TrustBlock,
         certificate: &CertificateFields<'_>,
         issuer: &Issuer<'_>,
         now: i64,
     ) -> Result<(), Cause> {
-        self.revocation.check(issuer, certificate.serial, now).map_err(|fault| Cause::Revocation {
+        self.revocation.check(issuer, certificate.serial, block.rules, now).map_err(|fault| Cause::Revocation {
             fault,
             subject: describe(certificate.subject),
             serial: hex(certificate.serial),
@@ -146,8 +155,9 @@ struct JudgedPath {
     /// SHA-256 of the anchor's SubjectPublicKeyInfo.
     anchor: [u8; 32],
     /// Leaf first.
-    certificates: Vec<Certificate>,
+    certificates: Vec<PathCertificate>,
     not_after: i64,
+    subjects_entry: Option<[u8; 16]>,
 }
 
 impl JudgedPath {
@@ -161,6 +171,7 @@ impl JudgedPath {
             certificates: self.certificates.into(),
             not_after: self.not_after,
             leaf_sha256: Sha256::digest(leaf).into(),
+            subjects_entry: self.subjects_entry,
         }
     }
 }
@@ -179,8 +190,16 @@ fn issuer_of_fields<'a>(fields: &CertificateFields<'a>) -> Issuer<'a> {
     Issuer {
         name: fields.subject,
         spki: fields.spki,
-        id: IssuerId { name: Sha256::digest(fields.subject).into(), key: fields.spki_sha256() },
+        id: IssuerId::new(fields.subject, &fields.spki_sha256()),
         crl_signing: fields.crl_signing,
+    }
+}
+
+fn check_subject(block: &TrustBlock, leaf: &CertificateDer<'_>) -> Result<Option<[u8; 16]>, Cause> {
+    match block.admit(read(leaf)?.subject) {
+        SubjectVerdict::Unlimited => Ok(None),
+        SubjectVerdict::Passes(entry) => Ok(Some(entry)),
+        SubjectVerdict::Refused => Err(Cause::ForeignSubject { block: block.name.to_string() }),
     }
 }
 
@@ -197,10 +216,4 @@ fn check_anchor_dates(anchor: &AnchorFacts<'_>, now: i64) -> Result<(), Cause> {
 
 fn read<'a>(der: &'a CertificateDer<'_>) -> Result<CertificateFields<'a>, Cause> {
     CertificateFields::from_der(der).map_err(|fault| Cause::Unreadable(fault.to_string()))
-}
-
-fn first_half(hash: &[u8; 32]) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.copy_from_slice(&hash[..16]);
-    half
 }

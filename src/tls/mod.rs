@@ -10,13 +10,18 @@
 //! A client certificate is always required; there is no switch for that. Nothing is ever resumed: rustls would copy
 //! the chain of the earlier connection and verify nothing again.
 
+mod cas;
 mod certificate;
 mod crl;
 mod crl_der;
+mod denied;
 mod der;
+mod difference;
+mod ends;
 mod failure;
 mod files;
 mod judge;
+mod live;
 mod name;
 mod refusal;
 mod server_identity;
@@ -24,13 +29,19 @@ mod signature;
 mod trust;
 mod verifier;
 
+pub use cas::{CaName, trusted_cas};
+pub use crl::{Freshness, ListWarning, RevocationStatus};
+pub use denied::Denied;
+pub use difference::{AnchorChange, BlockChange, BlockChangeKind, RevokedCertificates, StaleList, TrustDifference};
+pub use ends::{CertificateEnd, CertificateRole};
 pub use failure::HandshakeFailure;
+pub use live::LiveFault;
 pub use refusal::CertificateRefusal;
 
 use crate::config::TlsSettings;
 use crate::config::tls::{ExtendedKeyUsage, ExtendedMasterSecret, TlsVersion};
 use crate::policy::{ChainFacts, DeviceKey, Identity, SubjectSelector};
-use crl::{RevocationIndex, RevocationRules};
+use crl::RevocationIndex;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 use rustls::sign::SingleCertAndKey;
@@ -46,23 +57,28 @@ pub const MQTT_PROTOCOL: &str = "mqtt";
 /// What a WebSocket client may ask for by ALPN unless the settings name more.
 pub const HTTP_PROTOCOL: &str = "http/1.1";
 
+/// How long before its end a CA or server certificate is worth a notice when it is loaded, seconds.
+const NEAR_ITS_END: i64 = 30 * 24 * 3600;
+
 /// Everything a listener needs to judge a client, built from the settings whole or not at all.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
     trust: Arc<Trust>,
+    denied: Arc<Denied>,
     identity: Arc<SingleCertAndKey>,
     /// With versions and cryptography chosen; a connection adds its verifier.
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
     no_sessions: Arc<dyn StoresServerSessions>,
     extended_master_secret: ExtendedMasterSecret,
     alpn: Vec<Vec<u8>>,
+    ends: Arc<[CertificateEnd]>,
     /// `None`: as long as TLS allows.
     max_record: Option<usize>,
 }
 
-/// Who is let in.
+/// Who is let in, and who may stay.
 #[derive(Debug)]
-struct Trust {
+pub struct Trust {
     blocks: TrustBlocks,
     revocation: RevocationIndex,
     selector: SubjectSelector,
@@ -110,30 +126,45 @@ impl ServerTls {
     /// A file that cannot be read or understood, a key that others can read or that does not belong to the
     /// certificate, a CA in two trust blocks, a CRL that a trusted CA did not sign.
     pub fn load(settings: &TlsSettings, selector: SubjectSelector, now: i64) -> Result<(Self, Vec<String>), TlsError> {
-        let mut notices = Vec::new();
+        let (mut notices, mut ends) = (Vec::new(), Vec::new());
         let provider = Arc::new(aws_lc_rs::default_provider());
         let algorithms = provider.signature_verification_algorithms;
         let identity =
-            server_identity::load(&settings.certificate, &settings.private_key, &provider, now, &mut notices)?;
-        let blocks = TrustBlocks::load(&settings.trust, now, &mut notices)?;
-        let crls: Vec<_> = settings.trust.iter().flat_map(|block| block.crl.iter().cloned()).collect();
-        let rules =
-            RevocationRules { stale: settings.stale_crl, required: settings.crl_required, algorithms: algorithms.all };
-        let revocation = RevocationIndex::load(&crls, &blocks.issuers(), rules, now, &mut notices)?;
+            server_identity::load(&settings.certificate, &settings.private_key, &provider, &mut ends, &mut notices)?;
+        let blocks = TrustBlocks::load(settings)?;
+        ends.extend(blocks.ends());
+        let near = ends.iter().filter(|end| end.not_after - now < NEAR_ITS_END);
+        notices.extend(near.map(|end| end.notice(now)));
+        let revocation = RevocationIndex::load(&settings.trust, &blocks.issuers(), algorithms.all)?;
+        notices.extend(revocation.notices(&blocks, now));
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(versions(settings.minimum_version))
             .map_err(|error| TlsError::Configuration(format!("tls.minimum_version cannot be served: {error}")))?;
         let trust = Trust { blocks, revocation, selector, extended_key_usage: settings.extended_key_usage, algorithms };
+        notices.extend(trust.list_warnings(now).iter().map(ToString::to_string));
         let tls = Self {
             trust: Arc::new(trust),
+            denied: Arc::default(),
             identity,
             builder,
             no_sessions: Arc::new(NoServerSessionStorage {}),
             extended_master_secret: settings.extended_master_secret,
             alpn: vec![MQTT_PROTOCOL.into()],
+            ends: ends.into(),
             max_record: max_record(settings.max_record),
         };
         Ok((tls, notices))
+    }
+
+    /// The certificates that the settings name for the server and as CAs, with their ends.
+    pub fn ends(&self) -> &Arc<[CertificateEnd]> {
+        &self.ends
+    }
+
+    /// The same, refusing also what operators revoked.
+    #[must_use]
+    pub fn with_denied(&self, denied: Arc<Denied>) -> Self {
+        Self { denied, ..self.clone() }
     }
 
     /// The same for a listener that accepts `own` and these protocols by ALPN (RFC 7301). A client that asks for none
@@ -151,9 +182,14 @@ impl ServerTls {
         Self { max_record: max_record(bytes), ..self.clone() }
     }
 
+    /// Whom this configuration trusts: for judging live connections, and to compare with another one's.
+    pub fn trust(&self) -> &Arc<Trust> {
+        &self.trust
+    }
+
     /// Starts one handshake.
     pub fn begin(&self) -> Handshake {
-        let verifier = Arc::new(ConnectionVerifier::new(Arc::clone(&self.trust)));
+        let verifier = Arc::new(ConnectionVerifier::new(Arc::clone(&self.trust), Arc::clone(&self.denied)));
         let mut config = self
             .builder
             .clone()
@@ -217,6 +253,6 @@ fn versions(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion]
 
 #[cfg(test)]
 #[path = "../../tests/common/ca.rs"]
-mod ca;
+pub(crate) mod ca;
 #[cfg(test)]
 mod tests;

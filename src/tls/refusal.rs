@@ -3,7 +3,7 @@
 use super::certificate::CertificateFields;
 use super::crl::RevocationFault;
 use super::name::{date, describe, escaped};
-use crate::policy::IdentityError;
+use crate::policy::{DenyId, IdentityError};
 use rustls::CertificateError;
 
 /// The most certificates a client may send, its own included. Longer chains are an attack on path building or a
@@ -48,6 +48,10 @@ pub(super) enum Cause {
         not_before: i64,
         not_after: i64,
     },
+    /// The trust block whose CA vouches takes other subjects only.
+    ForeignSubject {
+        block: String,
+    },
     WrongPurpose,
     NoPurpose,
     CaAsDevice,
@@ -64,6 +68,11 @@ pub(super) enum Cause {
         issuer: String,
     },
     Identity(IdentityError),
+    /// An operator revoked it, or its device.
+    Denied {
+        device: String,
+        entry: DenyId,
+    },
     /// The client does not hold the key of its certificate.
     NoProofOfPossession,
     Other(String),
@@ -115,7 +124,7 @@ impl Cause {
         match self {
             Self::UnknownIssuer => 0,
             Self::ForeignIssuer => 1,
-            Self::Revocation { .. } | Self::CaOutOfDate { .. } => 3,
+            Self::Revocation { .. } | Self::CaOutOfDate { .. } | Self::ForeignSubject { .. } => 3,
             _ => 2,
         }
     }
@@ -126,11 +135,13 @@ impl Cause {
             Self::OldVersion | Self::Unreadable(_) | Self::CriticalExtension | Self::Identity(_) => {
                 CertificateError::BadEncoding
             }
-            Self::UnknownIssuer | Self::ForeignIssuer | Self::PathConstraint(_) => CertificateError::UnknownIssuer,
+            Self::UnknownIssuer | Self::ForeignIssuer | Self::PathConstraint(_) | Self::ForeignSubject { .. } => {
+                CertificateError::UnknownIssuer
+            }
             Self::Expired { .. } | Self::CaOutOfDate { .. } => CertificateError::Expired,
             Self::NotYetValid { .. } => CertificateError::NotValidYet,
             Self::WrongPurpose | Self::NoPurpose | Self::CaAsDevice => CertificateError::InvalidPurpose,
-            Self::Revocation { fault: RevocationFault::Revoked, .. } => CertificateError::Revoked,
+            Self::Revocation { fault: RevocationFault::Revoked, .. } | Self::Denied { .. } => CertificateError::Revoked,
             Self::Revocation { .. } => CertificateError::UnknownRevocationStatus,
             Self::NoProofOfPossession => CertificateError::BadSignature,
             Self::TooManyCertificates(_) | Self::UnsupportedAlgorithm | Self::PathTooComplex | Self::Other(_) => {
@@ -158,6 +169,9 @@ impl Cause {
             Self::CaOutOfDate { ca, not_before, not_after } => {
                 format!("the trusted CA {ca} is valid from {} to {} only", date(*not_before), date(*not_after))
             }
+            Self::ForeignSubject { block } => {
+                format!("its subject ends with none of the `subjects` of trust block \"{block}\", whose CA issued it")
+            }
             Self::WrongPurpose => "its extended key usage does not include clientAuth".to_owned(),
             Self::NoPurpose => "it has no extended key usage, and tls.require_eku demands one".to_owned(),
             Self::CaAsDevice => "it is a CA certificate (basicConstraints CA:TRUE), not a device's".to_owned(),
@@ -167,6 +181,7 @@ impl Cause {
             Self::PathTooComplex => "the chain takes too many steps to verify".to_owned(),
             Self::Revocation { fault, subject, serial, issuer } => revocation_text(fault, subject, serial, issuer),
             Self::Identity(error) => escaped(&error.to_string()),
+            Self::Denied { device, entry } => format!("entry {entry} of the deny list revokes it ({device})"),
             Self::NoProofOfPossession => "the client does not hold the private key of the certificate".to_owned(),
             Self::Other(fault) => escaped(fault),
         }
@@ -189,6 +204,10 @@ impl Cause {
             Self::Expired { .. } => "renew the certificate, and look at the broker's clock",
             Self::NotYetValid { .. } => "look at the clocks of the CA and of the broker",
             Self::CaOutOfDate { .. } => "renew the CA certificate in tls.client_ca",
+            Self::ForeignSubject { .. } => {
+                "if it should be trusted, add the end of its subject to the block's `subjects`; ask that CA why it \
+                 issued the certificate"
+            }
             Self::WrongPurpose | Self::NoPurpose => "issue the certificate with extendedKeyUsage = clientAuth",
             Self::CaAsDevice => {
                 "issue the device's certificate with basicConstraints = CA:FALSE (`openssl req -x509` makes CA:TRUE)"
@@ -204,6 +223,7 @@ impl Cause {
                 RevocationFault::Missing => "add the CA's CRL to tls.crl, or see tls.crl_required",
             },
             Self::Identity(_) => "issue a certificate that names the device once and plainly (see identity.subject)",
+            Self::Denied { .. } => "see `certmq revoke --list`; `certmq revoke --undo ID` lifts an entry",
             Self::NoProofOfPossession => "give the device the key that belongs to its certificate",
             Self::Other(_) => "see the cause",
         }

@@ -2,9 +2,9 @@
 
 use super::TlsError;
 use super::certificate::{CertificateFields, Presence, Version};
+use super::ends::{CertificateEnd, CertificateRole};
 use super::files::{self, Wanted};
 use super::name::describe;
-use super::trust::date_notice;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -12,12 +12,12 @@ use rustls::{Error, InconsistentKeys};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads chain and key and proves that they belong together. Notices go to `notices`; `now` in Unix seconds.
+/// Reads chain and key and proves that they belong together. The ends of the chain go to `ends`, notices to `notices`.
 pub(super) fn load(
     certificate: &Path,
     private_key: &Path,
     provider: &CryptoProvider,
-    now: i64,
+    ends: &mut Vec<CertificateEnd>,
     notices: &mut Vec<String>,
 ) -> Result<Arc<SingleCertAndKey>, TlsError> {
     let items = files::read(certificate, Wanted::Certificates)?;
@@ -26,9 +26,10 @@ pub(super) fn load(
             TlsError::Configuration(format!("{}: the certificate cannot be read: {fault}", item.place))
         })?;
         check_version(&fields, &item.place)?;
+        ends.push(CertificateEnd::of(CertificateRole::Server, &fields));
     }
     let chain: Vec<_> = items.into_iter().map(|item| CertificateDer::from(item.der)).collect();
-    notice_chain(&chain, certificate, now, notices);
+    notice_chain(&chain, certificate, notices);
     let key = files::read_private_key(private_key)?;
     match CertifiedKey::from_der(chain, key, provider) {
         Ok(pair) => Ok(Arc::new(SingleCertAndKey::from(pair))),
@@ -57,11 +58,8 @@ fn check_version(fields: &CertificateFields<'_>, place: &str) -> Result<(), TlsE
 }
 
 /// What a client will stumble over, while the broker could serve all the same.
-fn notice_chain(chain: &[CertificateDer<'_>], path: &Path, now: i64, notices: &mut Vec<String>) {
+fn notice_chain(chain: &[CertificateDer<'_>], path: &Path, notices: &mut Vec<String>) {
     let fields: Vec<_> = chain.iter().filter_map(|der| CertificateFields::from_der(der).ok()).collect();
-    for certificate in &fields {
-        notices.extend(date_notice("server certificate", certificate.subject, certificate.not_after, now));
-    }
     for pair in fields.windows(2) {
         if let [below, above] = pair
             && below.issuer != above.subject

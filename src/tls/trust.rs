@@ -2,17 +2,18 @@
 
 use super::TlsError;
 use super::certificate::{Authority, CertificateFields, CrlSigning, Version};
-use super::crl::{Issuer, IssuerId};
+use super::crl::{Issuer, IssuerId, RevocationRules};
+use super::ends::{CertificateEnd, CertificateRole};
 use super::files::{self, Item, Wanted};
-use super::name::{date, describe};
-use crate::config::TrustBlockSettings;
+use super::name::describe;
+use crate::config::tls::StaleCrl;
+use crate::config::{TlsSettings, TrustBlockSettings};
+use crate::policy::chain::first_half;
+use crate::policy::{DistinguishedName, identity};
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-
-/// How long before its end a CA or server certificate is worth a notice, seconds.
-const NEAR_ITS_END: i64 = 30 * 24 * 3600;
 
 /// Every block, in the order of the settings.
 #[derive(Debug)]
@@ -24,6 +25,9 @@ pub(super) struct TrustBlocks {
 #[derive(Debug)]
 pub(super) struct TrustBlock {
     pub(super) name: Arc<str>,
+    pub(super) rules: RevocationRules,
+    /// Empty: every subject passes.
+    subjects: Vec<DistinguishedName>,
     /// For webpki; [`Self::cas`] has the rest of each, at the same place.
     pub(super) anchors: Vec<TrustAnchor<'static>>,
     cas: Vec<TrustedCa>,
@@ -36,6 +40,7 @@ pub(super) struct TrustBlock {
 struct TrustedCa {
     place: String,
     sha256: [u8; 32],
+    spki_sha256: [u8; 32],
     name: Box<[u8]>,
     spki: Box<[u8]>,
     id: IssuerId,
@@ -48,6 +53,7 @@ struct TrustedCa {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AnchorFacts<'a> {
     pub(super) issuer: Issuer<'a>,
+    pub(super) spki_sha256: &'a [u8; 32],
     /// Unix seconds.
     pub(super) not_before: i64,
     /// Unix seconds.
@@ -55,27 +61,33 @@ pub(super) struct AnchorFacts<'a> {
 }
 
 impl TrustBlocks {
-    /// Reads every block. Notices of CAs that are near their end go to `notices`; `now` in Unix seconds.
-    pub(super) fn load(settings: &[TrustBlockSettings], now: i64, notices: &mut Vec<String>) -> Result<Self, TlsError> {
-        if settings.is_empty() {
+    /// Reads every block.
+    pub(super) fn load(settings: &TlsSettings) -> Result<Self, TlsError> {
+        if settings.trust.is_empty() {
             return Err(TlsError::Configuration(
                 "no CA is trusted, so no device could connect: name one in tls.client_ca".to_owned(),
             ));
         }
-        let blocks = settings.iter().map(TrustBlock::load).collect::<Result<Vec<_>, _>>()?;
+        let blocks =
+            settings.trust.iter().map(|block| TrustBlock::load(settings, block)).collect::<Result<Vec<_>, _>>()?;
         let trust = Self { blocks };
         trust.check_names()?;
         trust.check_each_ca_is_in_one_block()?;
-        for facts in trust.issuers_with_dates() {
-            if let Some(notice) = date_notice("CA certificate", facts.issuer.name, facts.not_after, now) {
-                notices.push(notice);
-            }
-        }
         Ok(trust)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &TrustBlock> {
         self.blocks.iter()
+    }
+
+    /// When each CA ends.
+    pub(super) fn ends(&self) -> impl Iterator<Item = CertificateEnd> {
+        let end = |facts: AnchorFacts<'_>| CertificateEnd {
+            role: CertificateRole::Ca,
+            subject: describe(facts.issuer.name),
+            not_after: facts.not_after,
+        };
+        self.issuers_with_dates().map(end)
     }
 
     /// Every trusted CA, each name and key once.
@@ -84,8 +96,33 @@ impl TrustBlocks {
         self.issuers_with_dates().map(|facts| facts.issuer).filter(|issuer| seen.insert(issuer.id)).collect()
     }
 
+    /// Name, digest of the name and SHA-256 of the certificate of every trusted CA.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&[u8], [u8; 16], [u8; 32])> {
+        let cas = self.blocks.iter().flat_map(|block| &block.cas);
+        cas.map(|ca| (&*ca.name, ca.id.name, ca.sha256))
+    }
+
     fn issuers_with_dates(&self) -> impl Iterator<Item = AnchorFacts<'_>> {
         self.blocks.iter().flat_map(|block| block.cas.iter().map(TrustedCa::facts))
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<&TrustBlock> {
+        self.blocks.iter().find(|block| *block.name == *name)
+    }
+
+    /// The rules of the block that trusts this CA.
+    pub(super) fn rules_of(&self, issuer: IssuerId) -> Option<RevocationRules> {
+        self.blocks.iter().find(|block| block.trusts(issuer)).map(|block| block.rules)
+    }
+
+    /// What goes for a list of a CA outside the blocks: it may meet any of them.
+    pub(super) fn strictest(&self) -> StaleCrl {
+        let weight = |stale: &StaleCrl| match stale {
+            StaleCrl::Disconnect => 2,
+            StaleCrl::Deny => 1,
+            StaleCrl::Allow => 0,
+        };
+        self.blocks.iter().map(|block| block.rules.stale).max_by_key(weight).unwrap_or_default()
     }
 
     fn check_names(&self) -> Result<(), TlsError> {
@@ -125,15 +162,25 @@ impl TrustBlocks {
 }
 
 impl TrustBlock {
-    fn load(settings: &TrustBlockSettings) -> Result<Self, TlsError> {
+    fn load(of_all: &TlsSettings, settings: &TrustBlockSettings) -> Result<Self, TlsError> {
         if settings.ca.is_empty() {
             return Err(TlsError::Configuration(format!(
                 "the trust block \"{}\" names no CA, so it vouches for nobody: add one to its `ca`",
                 settings.name
             )));
         }
-        let mut block =
-            Self { name: settings.name.as_str().into(), anchors: Vec::new(), cas: Vec::new(), names: HashSet::new() };
+        let rules = RevocationRules {
+            stale: settings.stale_crl.unwrap_or(of_all.stale_crl),
+            required: settings.crl_required.unwrap_or(of_all.crl_required),
+        };
+        let mut block = Self {
+            name: settings.name.as_str().into(),
+            rules,
+            subjects: settings.subjects.iter().map(|suffix| suffix.name().clone()).collect(),
+            anchors: Vec::new(),
+            cas: Vec::new(),
+            names: HashSet::new(),
+        };
         for path in &settings.ca {
             for item in files::read(path, Wanted::Certificates)? {
                 block.add(item)?;
@@ -160,13 +207,54 @@ impl TrustBlock {
             sha256,
             name: fields.subject.into(),
             spki: fields.spki.into(),
-            id: IssuerId { name: Sha256::digest(fields.subject).into(), key: fields.spki_sha256() },
+            id: IssuerId::new(fields.subject, &fields.spki_sha256()),
+            spki_sha256: fields.spki_sha256(),
             crl_signing: fields.crl_signing,
             not_before: fields.not_before,
             not_after: fields.not_after,
             place: item.place,
         });
         Ok(())
+    }
+
+    /// Its CAs, each name and key once.
+    pub(super) fn issuers(&self) -> impl Iterator<Item = Issuer<'_>> {
+        let mut seen = HashSet::new();
+        self.cas.iter().map(|ca| ca.facts().issuer).filter(move |issuer| seen.insert(issuer.id))
+    }
+
+    /// The facts of its CAs; one that was certified several times occurs as often.
+    pub(super) fn cas(&self) -> impl Iterator<Item = AnchorFacts<'_>> {
+        self.cas.iter().map(TrustedCa::facts)
+    }
+
+    /// Whether one of its CAs has this name and key.
+    pub(super) fn trusts(&self, issuer: IssuerId) -> bool {
+        self.cas.iter().any(|ca| ca.id == issuer)
+    }
+
+    /// Whom it vouches for; empty: everyone.
+    pub(super) fn subjects(&self) -> &[DistinguishedName] {
+        &self.subjects
+    }
+
+    /// Lets a subject (DER of its Name) pass or not.
+    pub(super) fn admit(&self, subject: &[u8]) -> SubjectVerdict {
+        if self.subjects.is_empty() {
+            return SubjectVerdict::Unlimited;
+        }
+        let Ok(subject) = identity::name_from_der(subject) else {
+            return SubjectVerdict::Refused;
+        };
+        match self.subjects.iter().find(|suffix| subject.ends_with(suffix)) {
+            Some(entry) => SubjectVerdict::Passes(subjects_entry(entry)),
+            None => SubjectVerdict::Refused,
+        }
+    }
+
+    /// Whether a subject that passed by this entry ([`crate::policy::ChainFacts::subjects_entry`]) still does.
+    pub(super) fn still_admits(&self, entry: Option<[u8; 16]>) -> bool {
+        self.subjects.is_empty() || self.subjects.iter().any(|suffix| Some(subjects_entry(suffix)) == entry)
     }
 
     /// Whether one of its CAs has this name (DER).
@@ -185,22 +273,26 @@ impl TrustedCa {
     fn facts(&self) -> AnchorFacts<'_> {
         AnchorFacts {
             issuer: Issuer { name: &self.name, spki: &self.spki, id: self.id, crl_signing: self.crl_signing },
+            spki_sha256: &self.spki_sha256,
             not_before: self.not_before,
             not_after: self.not_after,
         }
     }
 }
 
-/// What to tell the operator of a certificate that ends soon or has ended.
-pub(super) fn date_notice(kind: &str, subject: &[u8], not_after: i64, now: i64) -> Option<String> {
-    let subject = describe(subject);
-    if not_after < now {
-        Some(format!("the {kind} of {subject} expired at {}; renew it", date(not_after)))
-    } else if not_after - now < NEAR_ITS_END {
-        Some(format!("the {kind} of {subject} expires at {}; renew it before", date(not_after)))
-    } else {
-        None
-    }
+/// What a block says of a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SubjectVerdict {
+    /// The block asks for none.
+    Unlimited,
+    /// By this entry, as [`crate::policy::ChainFacts::subjects_entry`] remembers it.
+    Passes([u8; 16]),
+    /// It ends with none of the entries.
+    Refused,
+}
+
+fn subjects_entry(entry: &DistinguishedName) -> [u8; 16] {
+    first_half(&Sha256::digest(entry.as_str()).into())
 }
 
 /// As an anchor every certificate could issue others, so one that was not made for that must not become one. Roots

@@ -1,7 +1,7 @@
 //! What rustls asks during one handshake, and what was answered.
 
 use super::refusal::{Cause, CertificateRefusal};
-use super::{Trust, VerifiedClient};
+use super::{Denied, Trust, VerifiedClient};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -13,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 /// Judges one client and remembers what it found.
 pub(super) struct ConnectionVerifier {
     trust: Arc<Trust>,
+    denied: Arc<Denied>,
     judged: OnceLock<Arc<VerifiedClient>>,
     /// Set when the client has signed the handshake with the key of its certificate.
     proven: OnceLock<()>,
@@ -20,8 +21,8 @@ pub(super) struct ConnectionVerifier {
 }
 
 impl ConnectionVerifier {
-    pub(super) fn new(trust: Arc<Trust>) -> Self {
-        Self { trust, judged: OnceLock::new(), proven: OnceLock::new(), refusal: OnceLock::new() }
+    pub(super) fn new(trust: Arc<Trust>, denied: Arc<Denied>) -> Self {
+        Self { trust, denied, judged: OnceLock::new(), proven: OnceLock::new(), refusal: OnceLock::new() }
     }
 
     /// Accepted, and in possession of the key.
@@ -77,6 +78,9 @@ impl ClientCertVerifier for ConnectionVerifier {
     ) -> Result<ClientCertVerified, rustls::Error> {
         let client =
             self.trust.judge(end_entity, intermediates, now).map_err(|cause| self.refuse(end_entity, &cause))?;
+        if let Some(entry) = self.denied.find(&client.key, &client.chain) {
+            return Err(self.refuse(end_entity, &Cause::Denied { device: client.key.to_string(), entry }));
+        }
         let _ = self.judged.set(Arc::new(client));
         Ok(ClientCertVerified::assertion())
     }

@@ -47,6 +47,7 @@ impl Device {
             certificates: Box::default(),
             not_after: identity.not_after,
             leaf_sha256: identity.sha256,
+            subjects_entry: None,
         };
         let name = identity.device_name(SubjectSelector::Cn).unwrap();
         Self { key: DeviceKey { trust: Arc::from("default"), name }, identity, chain }

@@ -4,6 +4,7 @@
 
 mod audit;
 mod help;
+mod import;
 mod offline;
 mod online;
 mod ownership;

@@ -199,6 +199,7 @@ impl Device {
             certificates: Box::default(),
             not_after: identity.not_after,
             leaf_sha256: identity.sha256,
+            subjects_entry: None,
         };
         Self { key: DeviceKey { trust: Arc::from("default"), name }, chain, identity }
     }

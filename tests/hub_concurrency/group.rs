@@ -277,6 +277,7 @@ fn device(common_name: &str) -> (Identity, DeviceKey, ChainFacts) {
         certificates: Box::default(),
         not_after: identity.not_after,
         leaf_sha256: identity.sha256,
+        subjects_entry: None,
     };
     let key = DeviceKey::in_default_trust(identity.device_name(SubjectSelector::Dn).expect("a name"));
     (identity, key, chain)

@@ -79,6 +79,7 @@ impl World {
             certificates: Box::default(),
             not_after: identity.not_after,
             leaf_sha256: identity.sha256,
+            subjects_entry: None,
         };
         let name = identity.device_name(SubjectSelector::Dn).expect("a name");
         Self {

@@ -38,8 +38,8 @@ fn the_reasons_of_acknowledgements_are_those_of_their_tables() {
 fn a_reason_that_the_packet_cannot_have_closes_the_connection() {
     let scene = Scene::of(Version::V5);
     for (kind, reasons) in [
-        (PUBACK, [0x01, 0x10, 0x8E, 0x7F]),
-        (PUBREC, [0x02, 0x10, 0x8E, 0x7F]),
+        (PUBACK, [0x01, 0x11, 0x8E, 0x7F]),
+        (PUBREC, [0x02, 0x11, 0x8E, 0x7F]),
         (PUBREL, [0x04, 0x10, 0x80, 0x7F]),
         (PUBCOMP, [0x04, 0x10, 0x80, 0x7F]),
     ] {
@@ -48,6 +48,24 @@ fn a_reason_that_the_packet_cannot_have_closes_the_connection() {
             client.send(&acknowledge_with(kind, 1, reason));
             client.expect_fault(0x82);
         }
+    }
+}
+
+/// 5.0 `[MQTT-3.4.2-1]` `[MQTT-3.5.2-1]`
+#[test]
+fn no_matching_subscribers_from_a_client_is_a_success() {
+    let scene = Scene::of(Version::V5);
+    let mut reader = scene.reader(2);
+    let mut writer = scene.enter("writer");
+    for (qos, kind) in [(1, PUBACK), (2, PUBREC)] {
+        writer.send(&wire::publish(scene.version, &scene.topic("t"), b"x", qos, false, 1));
+        writer.receive();
+        let id = reader.expect(PUBLISH).message(scene.version).id;
+        reader.send(&acknowledge_with(kind, id, 0x10));
+        if kind == PUBREC {
+            assert_eq!(reader.expect(PUBREL).id(), id);
+        }
+        reader.expect_silence();
     }
 }
 

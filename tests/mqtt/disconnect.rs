@@ -24,6 +24,27 @@ fn a_reason_that_a_client_cannot_give_is_no_goodbye() {
     reader.expect_silence();
 }
 
+/// 5.0 `[MQTT-3.14.0-1]` `[MQTT-3.2.0-1]`
+/// 3.1.1 `[MQTT-3.2.0-1]`
+#[test]
+fn answers_to_what_came_before_a_fault_come_before_its_own() {
+    for scene in Scene::both() {
+        let connect = Connect::clean(&scene.id("c")).encode(scene.version);
+        let subscribe = wire::subscribe(scene.version, 1, &[(&scene.topic("t"), 0)]);
+        let fault = [0x0F, 0];
+        for (bytes, kinds) in [
+            ([&connect[..], &fault].concat(), &[wire::CONNACK][..]),
+            ([&connect[..], &subscribe, &fault].concat(), &[wire::CONNACK, wire::SUBACK]),
+        ] {
+            let mut client = scene.begin(&bytes);
+            for kind in kinds {
+                client.expect(*kind);
+            }
+            client.expect_fault(0x82);
+        }
+    }
+}
+
 /// 5.0 `[MQTT-3.14.1-1]`
 /// 3.1.1 `[MQTT-3.14.1-1]` `[MQTT-2.2.2-2]`
 #[test]

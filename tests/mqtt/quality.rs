@@ -110,6 +110,23 @@ fn after_puback_the_same_packet_id_is_a_new_message_whatever_its_dup() {
     }
 }
 
+/// As a public suite compares it, packet by packet.
+#[test]
+fn a_qos_2_exchange_of_a_client_with_itself_begins_with_pubrec() {
+    for scene in Scene::both() {
+        let mut client = scene.reader(2);
+        client.send(&wire::publish(scene.version, &scene.topic("t"), b"x", 2, false, 9));
+        assert_eq!(client.expect(PUBREC).id(), 9);
+        let id = client.expect(wire::PUBLISH).message(scene.version).id;
+        client.send(&acknowledge(PUBREL, 9));
+        assert_eq!(client.expect(PUBCOMP).id(), 9);
+        client.send(&acknowledge(PUBREC, id));
+        assert_eq!(client.expect(PUBREL).id(), id);
+        client.send(&acknowledge(PUBCOMP, id));
+        client.expect_silence();
+    }
+}
+
 /// 5.0 `[MQTT-4.3.3-10]` `[MQTT-4.3.3-11]` `[MQTT-4.3.3-12]` `[MQTT-2.2.1-3]`
 /// 3.1.1 `[MQTT-4.3.3-2]` `[MQTT-2.3.1-2]`
 #[test]

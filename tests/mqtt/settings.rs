@@ -79,6 +79,23 @@ fn maximum_session_expiry_is_announced_where_it_is_less_than_what_was_asked() {
 }
 
 #[test]
+fn a_maximum_session_expiry_for_ever_takes_every_interval_as_it_is() {
+    let scene = Scene::with_settings(Version::V5, "[mqtt]\nmaximum_session_expiry = \"4294967295 s\"\n");
+    let connect = Connect { session_expiry: u32::MAX, ..Connect::clean("c") };
+    let answer = properties(&scene.begin(&connect.encode(scene.version)).expect(wire::CONNACK));
+    assert_eq!(values(&answer, property::SESSION_EXPIRY).len(), 0);
+}
+
+#[test]
+fn connack_is_silent_about_what_a_client_assumes_anyway() {
+    let settings = "[mqtt]\nreceive_maximum = 65535\ntopic_alias_maximum = 0\n\
+                    maximum_packet_size = \"268435460 B\"\n\n[limits]\nunreleased_ids = 65535\n";
+    let scene = Scene::with_settings(Version::V5, settings);
+    let answer = scene.begin(&Connect::clean("c").encode(scene.version)).expect(wire::CONNACK);
+    assert_eq!(answer.body, [0, 0, 0]);
+}
+
+#[test]
 fn a_3_1_1_client_keeps_its_keep_alive_under_a_server_s_own() {
     let scene = Scene::with_settings(Version::V3_1_1, "[mqtt]\nserver_keep_alive = \"1 s\"\n");
     let began = std::time::Instant::now();

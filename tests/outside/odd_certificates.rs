@@ -18,6 +18,38 @@ pub(crate) fn expired(fleet: &Fleet, name: &str) -> Credentials {
     store(fleet, &format!("expired-{name}"), leaf, &issuer)
 }
 
+/// By the fleet's CA, until `end` (Unix seconds).
+pub(crate) fn brief(fleet: &Fleet, name: &str, end: i64) -> Credentials {
+    let key = KeyPair::from_pem(&read(fleet, "ca.key")).expect("the key of the CA");
+    let issuer = Issuer::from_ca_cert_pem(&read(fleet, "ca.crt"), key).expect("the certificate of the CA");
+    store(fleet, &format!("brief-{name}"), until(leaf(name), end), &issuer)
+}
+
+/// Good for a long time, but by a CA between it and the fleet's that ends at `end` (Unix seconds).
+pub(crate) fn below_brief_ca(fleet: &Fleet, name: &str, end: i64) -> Credentials {
+    let key = KeyPair::from_pem(&read(fleet, "ca.key")).expect("the key of the CA");
+    let root = Issuer::from_ca_cert_pem(&read(fleet, "ca.crt"), key).expect("the certificate of the CA");
+    let mut between = CertificateParams::default();
+    between.distinguished_name.push(DnType::CommonName, "A CA of a few seconds");
+    between.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    between.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let between = until(between, end);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = between.signed_by(&key, &root).expect("a certificate").pem();
+    let stem = format!("below-brief-{name}");
+    let credentials = store(fleet, &stem, leaf(name), &Issuer::new(between, key));
+    let chain = fleet.certificate(&format!("{stem}.crt"));
+    let own = fs::read_to_string(&chain).expect("the leaf");
+    fs::write(&chain, own + &certificate).expect("a writable folder");
+    credentials
+}
+
+fn until(mut params: CertificateParams, end: i64) -> CertificateParams {
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = time::OffsetDateTime::from_unix_timestamp(end).expect("a date");
+    params
+}
+
 /// By somebody else's CA.
 pub(crate) fn foreign(fleet: &Fleet, name: &str) -> Credentials {
     let mut ca = CertificateParams::default();

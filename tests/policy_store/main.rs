@@ -54,6 +54,7 @@ fn records_at(generation: u64) -> Records {
             Change::RemoveDevice(key) => drop(records.devices.remove(&key)),
             Change::PutGroup(record) => drop(records.groups.insert(record.name.clone(), record)),
             Change::RemoveGroup(name) => drop(records.groups.remove(&name)),
+            Change::PutDenial(_) | Change::RemoveDenial(_) => unreachable!("no change set has one"),
         }
     }
     records

@@ -36,6 +36,7 @@ fn device(number: usize, key: &rcgen::KeyPair) -> Device {
                 certificates: Box::default(),
                 not_after: identity.not_after,
                 leaf_sha256: identity.sha256,
+                subjects_entry: None,
             };
             (identity, chain)
         })

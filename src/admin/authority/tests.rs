@@ -1,6 +1,6 @@
 use super::*;
 use crate::policy::record::Bounds;
-use crate::policy::{Action, DeviceRecord, Effect, GroupRecord, Principal, Rule, SubjectSelector};
+use crate::policy::{Action, DeviceKey, DeviceRecord, Effect, GroupRecord, Principal, Rule, SubjectSelector};
 use crate::protocol::{QoS, TopicName};
 use std::collections::BTreeMap;
 
@@ -16,9 +16,10 @@ impl Live for Recorder {
         self.generations.lock().push(policy.generation());
     }
 
-    fn disconnect_device(&self, device: &DeviceKey, reason: ReasonCode) {
-        assert_eq!(reason, ReasonCode::AdministrativeAction);
-        self.disconnected.lock().push(device.name.to_string());
+    fn sweep(&self, touched: &Touched) {
+        if let Touched::Devices(devices) = touched {
+            self.disconnected.lock().extend(devices.iter().map(|device| device.name.to_string()));
+        }
     }
 
     fn status(&self) -> Option<BrokerView> {

@@ -2,7 +2,7 @@
 
 use super::Service;
 use crate::admin::reply::{AdminError, ChangeOutcome, ChangeView, Fault, Reply, SessionsEndedView};
-use crate::admin::request::{DeviceRef, Named, Request, SessionChoice, Who};
+use crate::admin::request::{DeviceRef, Named, Request, RevokeTarget, SessionChoice, Who};
 use crate::policy::Effect;
 use crate::policy::record::DeviceStatus;
 use crate::telemetry::audit::{Audit, Event, Outcome};
@@ -50,6 +50,8 @@ impl Command {
                 };
                 ("session remove", format!("{} {which}", text(device)))
             }
+            Request::Revoke { target } => ("revoke", revoked(target)),
+            Request::LiftDenial { id } => ("revoke --undo", format!("entry {id}")),
             Request::Status {}
             | Request::ListDevices {}
             | Request::ShowDevice { .. }
@@ -60,6 +62,7 @@ impl Command {
             | Request::Export {}
             | Request::ListSessions { .. }
             | Request::ShowSession { .. }
+            | Request::ListDenials {}
             | Request::Denials { .. }
             | Request::AuditAnchor {} => return None,
         };
@@ -136,6 +139,16 @@ fn text(device: &DeviceRef) -> String {
     match &device.named {
         Named::Name(name) => format!("device {name}"),
         Named::Certificate(_) => "the device of a certificate".to_owned(),
+    }
+}
+
+fn revoked(target: &RevokeTarget) -> String {
+    match target {
+        RevokeTarget::Device(device) => text(device),
+        RevokeTarget::Certificate(_) => "a certificate".to_owned(),
+        RevokeTarget::Serial { serial, issuer } => {
+            format!("serial number {serial} of {}", issuer.as_deref().unwrap_or("the one CA"))
+        }
     }
 }
 

@@ -50,6 +50,8 @@ fn told(changes: &[Change], generation: u64) -> ChangeView {
             Change::RemoveGroup(_) => 1,
             Change::PutDevice(_) => 2,
             Change::RemoveDevice(_) => 3,
+            // No fleet file holds any.
+            Change::PutDenial(_) | Change::RemoveDenial(_) => continue,
         };
         if let Some(count) = counts.get_mut(kind) {
             *count += 1;

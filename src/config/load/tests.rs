@@ -92,7 +92,10 @@ fn the_plain_keys_make_the_default_block() {
         load(&Sources { file: Some(file.path().to_owned()), ..Sources::default() }).map(|settings| settings.tls.trust)
     };
     let only_ca = of("[tls]\nclient_ca = [\"/a\"]").unwrap();
-    assert_eq!(only_ca, [TrustBlockSettings { name: "default".into(), ca: vec!["/a".into()], crl: vec![] }]);
+    assert_eq!(
+        only_ca,
+        [TrustBlockSettings { name: "default".into(), ca: vec!["/a".into()], ..TrustBlockSettings::default() }]
+    );
     let blocks =
         of("[[tls.trust]]\nname = \"b\"\nca = [\"/b\"]\n[[tls.trust]]\nname = \"c\"\nca = [\"/c\"]\ncrl = [\"/l\"]");
     assert_eq!(blocks.unwrap().iter().map(|block| block.name.clone()).collect::<Vec<_>>(), ["b", "c"]);

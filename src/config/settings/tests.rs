@@ -1,5 +1,6 @@
 use super::super::keys::{KEYS, Kind};
 use super::*;
+use crate::config::tls::{CrlRequired, StaleCrl};
 use crate::config::{Sources, TrustBlockSettings, load};
 use std::collections::BTreeSet;
 
@@ -31,10 +32,14 @@ fn the_shipped_file_says_the_defaults() {
 
 /// The keys of a settings file, whether active or behind "# ".
 fn keys_written_in(text: &str) -> BTreeSet<String> {
-    let mut section = String::new();
+    let (mut section, mut active_section) = (String::new(), String::new());
     let mut keys = BTreeSet::new();
     for line in text.lines() {
+        let active = !line.starts_with('#');
         let line = line.strip_prefix("# ").unwrap_or(line);
+        if active && line.starts_with('[') {
+            active_section = line.trim_matches(['[', ']']).to_owned();
+        }
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name.trim_matches(['[', ']']).to_owned();
             if keys_below(&section) {
@@ -44,7 +49,7 @@ fn keys_written_in(text: &str) -> BTreeSet<String> {
             && name.chars().all(|character| character.is_ascii_lowercase() || character == '_')
         {
             // What follows the examples of a table of its own belongs to the section again.
-            let inner = format!("{section}.{name}");
+            let inner = format!("{}.{name}", if active { &active_section } else { &section });
             let outer = format!("{}.{name}", section.split('.').next().unwrap_or_default());
             keys.insert(if is_key(&inner) || !is_key(&outer) { inner } else { outer });
         }
@@ -82,7 +87,7 @@ fn every_commented_example_is_valid() {
     let examples = [
         "[listeners.mqtts]\nbind = [\"0.0.0.0:8883\", \"[::1]:8883\"]\nalpn = [\"mqtt\", \"x-amzn-mqtt-ca\"]\nmax_record = \"4 KiB\"",
         "[listeners.wss]\nbind = [\"0.0.0.0:8884\", \"[::1]:8884\"]\norigins = [\"https://app.example\", \"https://app.example:8443\"]\nalpn = [\"http/1.1\"]\nmax_record = \"4 KiB\"",
-        "[[tls.trust]]\nname = \"factory\"\nca = [\"factory-ca.crt\"]\ncrl = [\"factory-ca.crl\"]",
+        "[[tls.trust]]\nname = \"factory\"\nca = [\"factory-ca.crt\"]\nsubjects = [\"O=acme\"]\ncrl = [\"factory-ca.crl\"]\nstale_crl = \"disconnect\"\ncrl_required = \"all\"",
         "[storage]\nadmin_socket = \"../data/admin.sock\"",
         "[mqtt]\nserver_keep_alive = \"60 s\"",
     ];
@@ -103,7 +108,14 @@ fn keys_of_the_types() -> BTreeSet<String> {
     settings.storage.admin_socket = Some(PathBuf::from("admin.sock"));
     settings.mqtt.server_keep_alive = Some(60);
     let plain = toml::Table::try_from(&settings).unwrap();
-    let block = TrustBlockSettings { name: "a".into(), ca: vec!["a".into()], crl: vec!["a".into()] };
+    let block = TrustBlockSettings {
+        name: "a".into(),
+        ca: vec!["a".into()],
+        subjects: vec!["O=a".parse().unwrap()],
+        crl: vec!["a".into()],
+        stale_crl: Some(StaleCrl::Deny),
+        crl_required: Some(CrlRequired::All),
+    };
     settings.tls.trust = vec![block];
     let blocks = toml::Table::try_from(&settings).unwrap();
     let mut keys = BTreeSet::new();
@@ -139,6 +151,15 @@ fn every_choice_and_default_of_the_table_is_one_of_the_types() {
     for key in KEYS {
         let Kind::Choice(words) = key.kind else { continue };
         let (section, name) = key.path.split_once('.').unwrap();
+        if let Some(name) = name.strip_prefix("trust.") {
+            for word in words {
+                let text = format!("[[tls.trust]]\nname = \"a\"\nca = [\"a\"]\n{name} = \"{word}\"");
+                let read: Settings = toml::from_str(&text).unwrap();
+                let written = toml::Table::try_from(read).unwrap();
+                assert_eq!(written["tls"]["trust"][0][name].as_str(), Some(*word), "{}", key.path);
+            }
+            continue;
+        }
         assert!(words.contains(&written[section][name].as_str().unwrap()), "{}", key.path);
         for word in words {
             let sources = Sources { overrides: vec![format!("{}={word}", key.path)], ..Sources::default() };

@@ -6,7 +6,7 @@ use crate::hub::{Published, Wakes, words};
 use crate::policy::{Action, Permit};
 use crate::protocol::topic::TopicNameBuf;
 use crate::protocol::{PacketId, Properties, Publish, QoS, ReasonCode, TopicName, Version};
-use crate::session::{Arrival, Moment, Publication, TooManyUnreleased};
+use crate::session::{Arrival, Moment, Place, Publication, TooManyUnreleased};
 use crate::telemetry::metrics::METRICS;
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ impl Client {
             self.acknowledge(QoS::ExactlyOnce, id, ReasonCode::Success, wakes);
             return Ok(());
         }
+        let place = (publish.qos == QoS::ExactlyOnce).then(|| self.outbound.place());
         let policy = self.hub.policy.load();
         let judged = self.decisions.authorize_publish(&policy, &self.principal, topic, publish.qos, publish.retain);
         if let Err(denied) = &judged {
@@ -52,7 +53,7 @@ impl Client {
             Ok(permit) => self.route(permit, publish, now, wakes),
             Err(_) => ReasonCode::NotAuthorized,
         };
-        self.conclude(topic, publish, reason, wakes)
+        self.conclude(topic, publish, reason, place, wakes)
     }
 
     /// Registers a QoS 2 packet id.
@@ -95,6 +96,7 @@ impl Client {
         topic: TopicName<'_>,
         publish: &Publish<'_>,
         reason: ReasonCode,
+        place: Option<Place>,
         wakes: &mut Wakes,
     ) -> Result<(), Closed> {
         let Some(id) = publish.packet_id else {
@@ -130,7 +132,10 @@ impl Client {
                 self.refuse(publish.qos, id, reason, words::PAYLOAD_FORMAT, wakes);
             }
             ReasonCode::QuotaExceeded => self.refuse(publish.qos, id, reason, words::FULL, wakes),
-            _ => self.acknowledge(publish.qos, id, reason, wakes),
+            _ => match place {
+                Some(place) => self.receive_at(place, id, wakes),
+                None => self.acknowledge(publish.qos, id, reason, wakes),
+            },
         }
         Ok(())
     }

@@ -134,8 +134,11 @@ impl Hub {
     /// Whether a message for the group would be taken by somebody, or need not be.
     pub(in crate::hub) fn group_has_room(&self, offer: &Offer<'_>, group: &Arc<SharedGroup>) -> bool {
         let suits = |standing: Standing| standing.class() <= Class::Away;
-        let must_keep =
-            |member: &Entry| member.cell.lock().session.must_keep(offer.publication, &[member.id], offer.policy);
-        group.has(|_| false, suits) || !group.members().iter().any(must_keep)
+        let kept_out = |member: &Entry| {
+            let session = &mut member.cell.lock().session;
+            session.must_keep(offer.publication, &[member.id], offer.policy)
+                && !session.queue_has_room(offer.publication, &self.bounds, offer.now)
+        };
+        group.has(|_| false, suits) || !group.members().iter().any(kept_out)
     }
 }

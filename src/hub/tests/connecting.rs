@@ -54,6 +54,15 @@ fn another_device_with_the_same_client_id_is_another_session() {
 }
 
 #[test]
+fn a_takeover_of_a_connection_that_was_not_greeted_yet_is_silent() {
+    let world = World::new();
+    let mut old = world.try_connect(&Dial::v5("a")).unwrap();
+    world.connect(&Dial::v5("a"));
+    assert!(old.outbound.is_closing());
+    assert_eq!(old.seen(), [""; 0], "no DISCONNECT before CONNACK [MQTT-3.14.0-1]");
+}
+
+#[test]
 fn a_takeover_tells_the_old_connection_and_takes_its_hands_off_the_session() {
     let world = World::new();
     let mut publisher = world.connect(&Dial::v5("b"));
@@ -85,7 +94,7 @@ fn nothing_follows_disconnect() {
     );
     publisher.publish("t/a", QoS::AtMostOnce, 0, "lost");
     publisher.publish("t/a", QoS::AtLeastOnce, 1, "kept");
-    reader.handle(Packet::PingReq).unwrap();
+    assert_eq!(reader.handle(Packet::PingReq), Err(Closed::ByBroker));
     assert_eq!(reader.seen(), ["DISCONNECT AdministrativeAction"]);
     reader.break_off();
     let mut again = world.try_connect(&Dial::v5("a")).unwrap();

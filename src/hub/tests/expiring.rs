@@ -1,6 +1,7 @@
 //! Session expiry, message expiry, retained messages that expire.
 
 use super::fixture::{Connection, Dial, World};
+use crate::config::mqtt::QueueFull;
 use crate::config::{Limits, MqttSettings};
 use crate::hub::Closed;
 use crate::protocol::{Disconnect, Packet, PropertiesBuf, Property, QoS, ReasonCode, Version};
@@ -168,4 +169,31 @@ fn an_interval_of_zero_is_over_before_anything_waits() {
     let zero = [Property::MessageExpiryInterval(0)];
     publisher.publish_with("t/a", QoS::AtLeastOnce, 1, "m", true, &zero).unwrap();
     assert_eq!(world.connect_and_see(&Dial::v5("a")).1, NONE);
+}
+
+/// Otherwise messages that nobody will ever get would keep out those that somebody wants, or their publisher.
+#[test]
+fn what_has_expired_in_a_full_queue_keeps_nothing_out() {
+    for queue_full in [QueueFull::DropOldest, QueueFull::DropNewest, QueueFull::Refuse] {
+        for filter in ["t/a", "$share/g/t/a"] {
+            let limits = Limits { queued_messages: 3, ..Limits::default() };
+            let mut world = World::with(MqttSettings { queue_full, ..MqttSettings::default() }, limits);
+            let mut reader = world.connect(&lasting(1_000));
+            reader.subscribe(filter, QoS::AtLeastOnce);
+            reader.break_off();
+            let mut publisher = world.connect(&Dial::v5("b"));
+            publisher.publish("t/a", QoS::AtLeastOnce, 1, "stays");
+            for id in [2, 3] {
+                let short = [Property::MessageExpiryInterval(1)];
+                publisher.publish_with("t/a", QoS::AtLeastOnce, id, "goes", false, &short).unwrap();
+            }
+            publisher.seen();
+            world.later(2_000);
+            let mut publisher = world.connect(&Dial::v5("b"));
+            publisher.publish("t/a", QoS::AtLeastOnce, 4, "comes");
+            assert_eq!(publisher.seen(), ["PUBACK 4 Success"], "{queue_full:?} {filter}");
+            let seen = world.connect_and_see(&lasting(1_000)).1;
+            assert_eq!(seen, ["PUBLISH t/a stays q1#1", "PUBLISH t/a comes q1#2"], "{queue_full:?} {filter}");
+        }
+    }
 }

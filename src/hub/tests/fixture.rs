@@ -37,6 +37,8 @@ pub(super) struct Dial {
     pub(super) will: Option<(&'static str, Vec<Property<'static>>)>,
     pub(super) will_payload: &'static [u8],
     pub(super) outbound: usize,
+    /// What its handshake proved; `None`: a certificate of its own without a path.
+    pub(super) chain: Option<ChainFacts>,
 }
 
 pub(super) struct Connection {
@@ -103,6 +105,7 @@ impl World {
 
     fn try_connect_by(&self, dial: &Dial, outbound: &Arc<Outbound>) -> Result<Connection, ConnectRefused> {
         let (identity, key, chain) = device(dial.cn, dial.unit);
+        let chain = dial.chain.clone().unwrap_or(chain);
         let mut properties = PropertiesBuf::new();
         properties.extend(dial.properties.iter().copied());
         let mut will_properties = PropertiesBuf::new();
@@ -163,6 +166,7 @@ impl Dial {
             will: None,
             will_payload: b"gone",
             outbound: 64 * 1024,
+            chain: None,
         }
     }
 
@@ -349,6 +353,7 @@ fn device(cn: &str, unit: Option<&str>) -> (Identity, DeviceKey, ChainFacts) {
         certificates: Box::default(),
         not_after: identity.not_after,
         leaf_sha256: identity.sha256,
+        subjects_entry: None,
     };
     let name = identity.device_name(SubjectSelector::Dn).unwrap();
     (identity, DeviceKey::in_default_trust(name), chain)

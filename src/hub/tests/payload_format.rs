@@ -54,7 +54,7 @@ fn an_exchange_that_was_refused_leaves_its_packet_id_free() {
     client.seen();
     client.subscribe("t/#", QoS::AtMostOnce);
     publish(&mut client, QoS::ExactlyOnce, 1, b"good").unwrap();
-    assert_eq!(client.seen(), ["PUBLISH t/a good", "PUBREC 1 Success"]);
+    assert_eq!(client.seen(), ["PUBREC 1 Success", "PUBLISH t/a good"]);
 }
 
 #[test]

@@ -168,3 +168,16 @@ fn a_payload_beyond_the_outbound_goes_by_reference_and_alone() {
     reader.handle(Packet::PingReq).unwrap();
     assert_eq!(reader.seen(), ["PUBLISH t/a 500 bytes q1#1", "PingResp", "PUBLISH t/a after q1#2"]);
 }
+
+#[test]
+fn a_client_that_reads_its_own_qos_2_message_gets_pubrec_first_however_large_the_message_is() {
+    for text in ["m".to_owned(), "m".repeat(200)] {
+        let world = World::new();
+        let mut client = world.connect(&Dial { outbound: 60, ..Dial::v5("a") });
+        client.subscribe("t/a", QoS::ExactlyOnce);
+        client.publish("t/a", QoS::ExactlyOnce, 7, &text);
+        let seen = client.seen();
+        assert_eq!(seen[0], "PUBREC 7 Success");
+        assert!(seen[1].starts_with("PUBLISH t/a"), "{seen:?}");
+    }
+}

@@ -17,6 +17,7 @@ impl Policy {
             return Err(CompileError::Generation { expected, found: self.generation });
         }
         let mut after = self.clone();
+        after.change_deny_list(changes)?;
         let removed = after.change_groups(changes)?;
         after.change_devices(changes)?;
         after.remove_groups(&removed)?;
@@ -44,7 +45,9 @@ impl Policy {
                     removed.push(number.ok_or_else(|| CompileError::UnknownGroup(name.to_string()))?);
                     name
                 }
-                Change::PutDevice(_) | Change::RemoveDevice(_) => continue,
+                Change::PutDevice(_) | Change::RemoveDevice(_) | Change::PutDenial(_) | Change::RemoveDenial(_) => {
+                    continue;
+                }
             };
             named.push(name);
         }
@@ -57,6 +60,21 @@ impl Policy {
             self.groups = Arc::new(groups);
         }
         Ok(removed)
+    }
+
+    /// Copies the whole list: entries are made by hand, one at a time.
+    fn change_deny_list(&mut self, changes: &ChangeSet) -> Result<(), CompileError> {
+        for change in &changes.changes {
+            match change {
+                Change::PutDenial(entry) => Arc::make_mut(&mut self.denied).put(entry.clone()),
+                Change::RemoveDenial(id) => {
+                    let removed = Arc::make_mut(&mut self.denied).remove(*id);
+                    removed.ok_or(CompileError::NoSuchDenial(*id))?;
+                }
+                Change::PutDevice(_) | Change::RemoveDevice(_) | Change::PutGroup(_) | Change::RemoveGroup(_) => {}
+            }
+        }
+        Ok(())
     }
 
     fn change_devices(&mut self, changes: &ChangeSet) -> Result<(), CompileError> {
@@ -72,7 +90,9 @@ impl Policy {
                     Some(trust) => Edit { trust, name: &key.name, put: None },
                     None => return Err(CompileError::NoSuchDevice(key.to_string())),
                 },
-                Change::PutGroup(_) | Change::RemoveGroup(_) => continue,
+                Change::PutGroup(_) | Change::RemoveGroup(_) | Change::PutDenial(_) | Change::RemoveDenial(_) => {
+                    continue;
+                }
             });
         }
         if !edits.is_empty() {

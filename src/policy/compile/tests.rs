@@ -166,6 +166,7 @@ fn apply(records: &mut Records, change: &Change) {
         Change::RemoveDevice(key) => drop(records.devices.remove(&key)),
         Change::PutGroup(record) => drop(records.groups.insert(Arc::clone(&record.name), record)),
         Change::RemoveGroup(name) => drop(records.groups.remove(&name)),
+        Change::PutDenial(_) | Change::RemoveDenial(_) => unreachable!("no step makes one"),
     }
 }
 

@@ -155,7 +155,9 @@ fn chain_facts_hold_the_path_and_its_earliest_end() {
     let facts = crate::policy::ChainFacts::new([7; 32], &leaf, std::slice::from_ref(&above));
     assert_eq!(facts.not_after, above.not_after);
     assert_eq!(facts.leaf_sha256, leaf.sha256);
-    assert_eq!(&facts.certificates[..], [leaf.certificate.clone(), above.certificate.clone()]);
+    let path: Vec<_> = facts.certificates.iter().map(|path| (&*path.certificate, path.issuer_key)).collect();
+    let key_above = crate::policy::chain::first_half(&above.spki_sha256);
+    assert_eq!(path, [(&leaf.certificate, key_above), (&above.certificate, [7; 16])]);
     assert_eq!(
         leaf.certificate,
         Certificate::new(&name(&[&[(O, UTF8, b"acme")], &[(CN, UTF8, b"test CA")]]), &[0, 1, 2])

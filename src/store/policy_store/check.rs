@@ -21,6 +21,9 @@ pub struct CheckReport {
     pub devices: u64,
     /// How many group records there are.
     pub groups: u64,
+    /// How many entries the deny list has.
+    #[serde(default)]
+    pub denials: u64,
     /// The hash of all records, 64 hexadecimal digits: equal sets have equal hashes.
     pub hash: String,
     /// The generation of the snapshot.
@@ -47,6 +50,7 @@ pub fn check(folder: &Path) -> Result<CheckReport, StoreError> {
         generation: 0,
         devices: 0,
         groups: 0,
+        denials: 0,
         hash: String::new(),
         snapshot_generation: 0,
         journal_entries: 0,
@@ -61,6 +65,7 @@ pub fn check(folder: &Path) -> Result<CheckReport, StoreError> {
         report.generation = verified.state.generation;
         report.devices = verified.devices;
         report.groups = verified.groups;
+        report.denials = verified.denials;
         report.hash = verified.state.hash.to_string();
     }
     if let Some(backup) = finding(Backup::read(&folder), &mut report)? {

@@ -32,6 +32,7 @@ pub(super) struct Database {
     db: sled::Db,
     devices: sled::Tree,
     groups: sled::Tree,
+    denials: sled::Tree,
     meta: sled::Tree,
     /// Of the audit trail; no part of the records and their state.
     audit: sled::Tree,
@@ -48,6 +49,7 @@ pub(super) struct Verified {
     pub(super) state: State,
     pub(super) devices: u64,
     pub(super) groups: u64,
+    pub(super) denials: u64,
     pub(super) references: References,
 }
 
@@ -95,11 +97,13 @@ impl Database {
         let db = config.open().map_err(failed)?;
         let devices = db.open_tree(Kind::Device.tree()).map_err(failed)?;
         let groups = db.open_tree(Kind::Group.tree()).map_err(failed)?;
+        let denials = db.open_tree(Kind::Denial.tree()).map_err(failed)?;
         let meta = db.open_tree("meta").map_err(failed)?;
         let audit = db.open_tree("audit").map_err(failed)?;
         let data = path.join("db");
         let file = File::open(&data).map_err(|source| StoreError::io(data, source))?;
-        Ok(Self { path: path.to_owned(), db, devices, groups, meta, audit, file, synced_blobs: HashSet::new() })
+        let synced_blobs = HashSet::new();
+        Ok(Self { path: path.to_owned(), db, devices, groups, denials, meta, audit, file, synced_blobs })
     }
 
     fn refuse_newer(&self) -> Result<(), StoreError> {
@@ -161,6 +165,11 @@ impl Database {
             verified.state.add(Kind::Group.tag(), &key, &value);
             verified.groups += 1;
         }
+        for entry in self.entries(Kind::Denial) {
+            let (key, value) = entry?;
+            verified.state.add(Kind::Denial.tag(), &key, &value);
+            verified.denials += 1;
+        }
         Ok(verified)
     }
 
@@ -197,6 +206,7 @@ impl Database {
         match kind {
             Kind::Group => &self.groups,
             Kind::Device => &self.devices,
+            Kind::Denial => &self.denials,
         }
     }
 
@@ -234,8 +244,8 @@ impl Database {
         let before = before.map(json).transpose()?;
         let after = json(after)?;
         let schema = SCHEMA.to_string();
-        (&self.devices, &self.groups, &self.meta)
-            .transaction(|(devices, groups, meta)| {
+        (&self.devices, &self.groups, &self.denials, &self.meta)
+            .transaction(|(devices, groups, denials, meta)| {
                 if before.is_some() && meta.get(STATE_KEY)?.as_deref() != before.as_deref() {
                     return Err(ConflictableTransactionError::Abort(()));
                 }
@@ -243,6 +253,7 @@ impl Database {
                     let tree = match write.kind {
                         Kind::Device => devices,
                         Kind::Group => groups,
+                        Kind::Denial => denials,
                     };
                     match &write.value {
                         Some(value) => tree.insert(write.key.as_slice(), value.as_slice())?,

@@ -4,6 +4,7 @@
 //! tree      key                   value
 //! devices   trust 0x00 name       {"status":"disabled","groups":["a"],"rules":[...],"pins":["<sha256>"]}
 //! groups    name                  {"matches":{"o":"acme"},"rules":[...]}
+//! denials   number, 8 octets      {"target":{"device":{…}},"since":1767225600,"author":"root"}
 //! meta      "schema"              1
 //! meta      "state"               {"generation":7,"records":3,"hash":"<multiset hash>"}
 //! ```
@@ -12,8 +13,8 @@
 //! backup carries the same bytes.
 
 use super::error::StoreError;
-use super::stored::{StoredChange, StoredDevice, StoredGroup};
-use crate::policy::{DeviceKey, DeviceRecord, GroupRecord};
+use super::stored::{StoredChange, StoredDenial, StoredDevice, StoredGroup};
+use crate::policy::{DenyEntry, DenyId, DeviceKey, DeviceRecord, GroupRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(super) const SCHEMA: u32 = 1;
 pub(super) enum Kind {
     Group,
     Device,
+    /// An entry of the deny list.
+    Denial,
 }
 
 /// One record's change in the form of the store.
@@ -43,6 +46,7 @@ impl Kind {
         match self {
             Self::Group => "groups",
             Self::Device => "devices",
+            Self::Denial => "denials",
         }
     }
 
@@ -51,6 +55,7 @@ impl Kind {
         match self {
             Self::Group => b'g',
             Self::Device => b'd',
+            Self::Denial => b'r',
         }
     }
 }
@@ -77,6 +82,17 @@ pub(super) fn decode_group(key: &[u8], value: &[u8]) -> Result<GroupRecord, Stri
     Ok(stored.into_record(Arc::from(text(key)?)))
 }
 
+/// Reads an entry of the deny list; the error says what is wrong with it.
+pub(super) fn decode_denial(key: &[u8], value: &[u8]) -> Result<DenyEntry, String> {
+    parse::<StoredDenial>(key, value)?.into_entry(DenyId(denial_number(key)?))
+}
+
+fn denial_number(key: &[u8]) -> Result<u64, String> {
+    let octets: [u8; 8] =
+        key.try_into().map_err(|_| format!("{} is no number of an entry of the deny list", printable(key)))?;
+    Ok(u64::from_be_bytes(octets))
+}
+
 /// The groups that a stored device lists.
 pub(super) fn listed_groups(key: &[u8], value: &[u8]) -> Result<Vec<Arc<str>>, String> {
     Ok(parse::<StoredDevice>(key, value)?.groups)
@@ -89,6 +105,10 @@ pub(super) fn describe(kind: Kind, key: &[u8]) -> String {
         (Kind::Device, Some((trust, name))) => format!("device {name:?} of trust block {trust:?}"),
         (Kind::Device, None) => format!("device {text:?}"),
         (Kind::Group, _) => format!("group {text:?}"),
+        (Kind::Denial, _) => match denial_number(key) {
+            Ok(number) => format!("deny list entry {number}"),
+            Err(fault) => fault,
+        },
     }
 }
 
@@ -125,6 +145,10 @@ impl Write {
                 Self::group(name, Some(json(record).map_err(|fault| bad_record(name, fault))?))
             }
             StoredChange::RemoveGroup { name } => Self::group(name, None),
+            StoredChange::PutDenial { id, record } => {
+                Self::denial(*id, Some(json(record).map_err(|fault| bad_record(&id.to_string(), fault))?))
+            }
+            StoredChange::RemoveDenial { id } => Self::denial(*id, None),
         };
         match change {
             StoredChange::PutDevice { trust, .. } if trust.contains('\0') => {
@@ -140,6 +164,10 @@ impl Write {
     fn device(trust: &Arc<str>, name: &Arc<str>, value: Option<Vec<u8>>) -> Self {
         let key = DeviceKey { trust: trust.clone(), name: name.clone() };
         Self { kind: Kind::Device, key: device_key(&key), value }
+    }
+
+    fn denial(id: u64, value: Option<Vec<u8>>) -> Self {
+        Self { kind: Kind::Denial, key: id.to_be_bytes().to_vec(), value }
     }
 
     fn group(name: &str, value: Option<Vec<u8>>) -> Self {
@@ -158,15 +186,18 @@ pub(super) fn put_line(kind: Kind, key: &[u8], value: &[u8]) -> Result<Vec<u8>, 
             PutLine::PutDevice { trust, name, record }
         }
         Kind::Group => PutLine::PutGroup { name: text(key)?, record },
+        Kind::Denial => PutLine::PutDenial { id: denial_number(key)?, record },
     };
     serde_json::to_vec(&line).map_err(|fault| format!("{}: {fault}", describe(kind, key)))
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "they are names of the format")]
 enum PutLine<'r> {
     PutDevice { trust: &'r str, name: &'r str, record: &'r RawValue },
     PutGroup { name: &'r str, record: &'r RawValue },
+    PutDenial { id: u64, record: &'r RawValue },
 }
 
 fn json<T: Serialize>(record: &T) -> Result<Vec<u8>, &'static str> {

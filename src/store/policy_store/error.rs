@@ -29,6 +29,8 @@ pub enum StoreError {
     NoSuchDevice { device: String },
     #[error("no group {group:?}: add it with `certmq group add`")]
     NoSuchGroup { group: String },
+    #[error("no {entry}: `certmq revoke --list` shows them")]
+    NoSuchDenial { entry: String },
     #[error("group {group:?} is still listed by {devices} device(s): take them out of it first")]
     GroupInUse { group: String, devices: u64 },
     #[error("{record} is changed twice in one change set: merge the two changes")]

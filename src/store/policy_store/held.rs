@@ -2,7 +2,7 @@
 //! shows the records as they will be.
 
 use super::error::StoreError;
-use crate::policy::{Change, ChangeSet, DeviceKey, DeviceRecord, GroupRecord};
+use crate::policy::{Change, ChangeSet, DenyEntry, DenyId, DeviceKey, DeviceRecord, GroupRecord};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ pub(super) struct Held {
     pub(super) sets: Vec<HeldSet>,
     pub(super) devices: BTreeMap<DeviceKey, DeviceRecord>,
     pub(super) groups: BTreeMap<Arc<str>, GroupRecord>,
+    pub(super) denials: BTreeMap<DenyId, DenyEntry>,
 }
 
 /// One change set.
@@ -29,8 +30,9 @@ impl Held {
             match change {
                 Change::PutDevice(record) => _ = self.devices.insert(record.key.clone(), record.clone()),
                 Change::PutGroup(record) => _ = self.groups.insert(Arc::clone(&record.name), record.clone()),
+                Change::PutDenial(entry) => _ = self.denials.insert(entry.id, entry.clone()),
                 // They would give access to what the record denied.
-                Change::RemoveDevice(_) | Change::RemoveGroup(_) => {}
+                Change::RemoveDevice(_) | Change::RemoveGroup(_) | Change::RemoveDenial(_) => {}
             }
         }
         self.sets.push(HeldSet { changes: changes.changes.clone(), author: author.to_owned(), now });

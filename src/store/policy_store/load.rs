@@ -23,5 +23,8 @@ pub fn load(store: &PolicyStore, mut compiler: Compiler, epoch: Epoch) -> Result
     for device in store.devices() {
         compiler.device(&device?)?;
     }
+    for entry in store.denials() {
+        compiler.denial(entry?);
+    }
     Ok(compiler.finish(writer.state.generation, epoch)?)
 }

@@ -120,5 +120,6 @@ fn missing(write: &Write) -> StoreError {
     match write.kind {
         Kind::Device => StoreError::NoSuchDevice { device: name_of(write) },
         Kind::Group => StoreError::NoSuchGroup { group: String::from_utf8_lossy(&write.key).into_owned() },
+        Kind::Denial => StoreError::NoSuchDenial { entry: name_of(write) },
     }
 }

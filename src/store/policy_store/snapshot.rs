@@ -61,7 +61,7 @@ pub(super) fn write(path: &Path, database: &Database, state: State, now: i64) ->
     let head = Head { snapshot: FORMAT.to_owned(), version: VERSION, time: rfc3339(now), generation, records, hash };
     output.line(&head).map_err(failed)?;
     let mut seen = State { generation, ..State::default() };
-    for kind in [Kind::Group, Kind::Device] {
+    for kind in [Kind::Group, Kind::Device, Kind::Denial] {
         for entry in database.entries(kind) {
             let (key, value) = entry?;
             seen.add(kind.tag(), &key, &value);

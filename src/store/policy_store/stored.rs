@@ -3,7 +3,10 @@
 
 use super::state::Hex32;
 use crate::policy::record::{Attribute, DeviceStatus, QoSBound, RetainBound};
-use crate::policy::{Action, Change, DeviceKey, DeviceRecord, Effect, GroupRecord, Rule};
+use crate::policy::{
+    Action, Certificate, Change, DeniedCertificate, DenyEntry, DenyId, DenyTarget, DeviceKey, DeviceRecord, Effect,
+    GroupRecord, Rule,
+};
 use crate::protocol::QoS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +20,8 @@ pub(super) enum StoredChange {
     RemoveDevice { trust: Arc<str>, name: Arc<str> },
     PutGroup { name: Arc<str>, record: StoredGroup },
     RemoveGroup { name: Arc<str> },
+    PutDenial { id: u64, record: StoredDenial },
+    RemoveDenial { id: u64 },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +44,31 @@ pub(super) struct StoredGroup {
     matches: BTreeMap<StoredAttribute, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<StoredRule>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredDenial {
+    target: StoredTarget,
+    since: i64,
+    author: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum StoredTarget {
+    Device {
+        trust: Arc<str>,
+        name: Arc<str>,
+    },
+    Certificate {
+        /// Hexadecimal, as all three.
+        issuer_digest: String,
+        serial: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<Hex32>,
+        issuer: Arc<str>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +131,8 @@ impl From<&Change> for StoredChange {
             Change::RemoveDevice(key) => Self::RemoveDevice { trust: key.trust.clone(), name: key.name.clone() },
             Change::PutGroup(record) => Self::PutGroup { name: record.name.clone(), record: StoredGroup::of(record) },
             Change::RemoveGroup(name) => Self::RemoveGroup { name: name.clone() },
+            Change::PutDenial(entry) => Self::PutDenial { id: entry.id.0, record: StoredDenial::of(entry) },
+            Change::RemoveDenial(id) => Self::RemoveDenial { id: id.0 },
         }
     }
 }
@@ -146,6 +178,42 @@ impl StoredGroup {
             matches: self.matches.into_iter().map(|(key, value)| (key.into_attribute(), value)).collect(),
             rules: self.rules.into_iter().map(StoredRule::into_rule).collect(),
         }
+    }
+}
+
+impl StoredDenial {
+    fn of(entry: &DenyEntry) -> Self {
+        let target = match &entry.target {
+            DenyTarget::Device(key) => StoredTarget::Device { trust: key.trust.clone(), name: key.name.clone() },
+            DenyTarget::Certificate(denied) => StoredTarget::Certificate {
+                issuer_digest: hex(&denied.certificate.issuer),
+                serial: hex(&denied.certificate.serial),
+                sha256: denied.sha256.map(Hex32),
+                issuer: denied.issuer.clone(),
+            },
+        };
+        Self { target, since: entry.since, author: entry.author.clone() }
+    }
+
+    /// An entry whose digits are none must refuse the store: to skip it could let the revoked in.
+    pub(super) fn into_entry(self, id: DenyId) -> Result<DenyEntry, String> {
+        let target = match self.target {
+            StoredTarget::Device { trust, name } => DenyTarget::Device(DeviceKey { trust, name }),
+            StoredTarget::Certificate { issuer_digest, serial, sha256, issuer } => {
+                let octets = |text: &str| {
+                    unhex(text).ok_or_else(|| format!("deny list entry {id}: {text:?} is not hexadecimal"))
+                };
+                let digest: [u8; 16] = octets(&issuer_digest)?
+                    .try_into()
+                    .map_err(|_| format!("deny list entry {id}: the digest of the issuer has not 16 octets"))?;
+                DenyTarget::Certificate(DeniedCertificate {
+                    certificate: Certificate { issuer: digest, serial: octets(&serial)?.into() },
+                    sha256: sha256.map(|digest| digest.0),
+                    issuer,
+                })
+            }
+        };
+        Ok(DenyEntry { id, target, since: self.since, author: self.author })
     }
 }
 
@@ -222,6 +290,16 @@ impl StoredAttribute {
             Self::SanEmail => Attribute::SanEmail,
         }
     }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    Some(digits.as_chunks::<2>().0.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -168,7 +168,7 @@ events! {
     },
     /// The connections of a device were closed by an operator, or by a change of the policy.
     "device.disconnected" DeviceDisconnected {
-        /// Its name.
+        /// Its name; empty where the change was not about single devices: the log counts them.
         device: Text,
         /// Its trust block.
         trust: Text,

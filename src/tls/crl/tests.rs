@@ -1,10 +1,14 @@
 use super::*;
 use crate::tls::ca::{Crl, TestCa};
 use crate::tls::certificate::CertificateFields;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-fn rules(algorithms: &'static [&'static dyn SignatureVerificationAlgorithm]) -> RevocationRules {
-    RevocationRules { stale: StaleCrl::Deny, required: CrlRequired::Listed, algorithms }
+const RULES: RevocationRules = RevocationRules { stale: StaleCrl::Deny, required: CrlRequired::Listed };
+
+fn load(crl: PathBuf, ca: &TestCa) -> RevocationIndex {
+    let block = TrustBlockSettings { crl: vec![crl], ..TrustBlockSettings::default() };
+    RevocationIndex::load(&[block], &[issuer(ca)], algorithms()).unwrap()
 }
 
 fn algorithms() -> &'static [&'static dyn SignatureVerificationAlgorithm] {
@@ -16,7 +20,7 @@ fn issuer(ca: &TestCa) -> Issuer<'_> {
     Issuer {
         name: fields.subject,
         spki: fields.spki,
-        id: IssuerId { name: Sha256::digest(fields.subject).into(), key: fields.spki_sha256() },
+        id: IssuerId::new(fields.subject, &fields.spki_sha256()),
         crl_signing: fields.crl_signing,
     }
 }
@@ -51,18 +55,18 @@ fn appearing_issuers_are_verified_once_and_remembered_within_bounds() {
     let folder = tempfile::tempdir().unwrap();
     let (root, other) = (TestCa::root(folder.path(), "root"), TestCa::root(folder.path(), "other"));
     let crl = other.crl("other.crl", &Crl::default(), &[&[5]]);
-    let index = RevocationIndex::load(&[crl], &[issuer(&root)], rules(algorithms()), 0, &mut Vec::new()).unwrap();
-    assert_eq!(index.check(&issuer(&root), &[5], 0), Ok(()));
+    let index = load(crl, &root);
+    assert_eq!(index.check(&issuer(&root), &[5], RULES, 0), Ok(()));
     for _ in 0..3 {
-        assert_eq!(index.check(&issuer(&other), &[5], 0), Err(RevocationFault::Revoked));
-        assert_eq!(index.check(&issuer(&other), &[6], 0), Ok(()));
+        assert_eq!(index.check(&issuer(&other), &[5], RULES, 0), Err(RevocationFault::Revoked));
+        assert_eq!(index.check(&issuer(&other), &[6], RULES, 0), Ok(()));
     }
     assert_eq!(index.appeared.read().len(), 1);
     for n in 0..REMEMBERED_ISSUERS + 10 {
         let mut stranger = issuer(&other);
         stranger.id.key[..8].copy_from_slice(&n.to_be_bytes());
         // The key is still the true one; only its identity differs, so that each is new to the index.
-        assert_eq!(index.check(&stranger, &[5], 0), Err(RevocationFault::Revoked));
+        assert_eq!(index.check(&stranger, &[5], RULES, 0), Err(RevocationFault::Revoked));
     }
     assert_eq!(index.appeared.read().len(), REMEMBERED_ISSUERS);
 }
@@ -74,11 +78,11 @@ fn a_large_list_answers_without_a_walk() {
     let serials: Vec<[u8; 16]> = (0..20_000_u128).map(|n| (n * 0x1_0000_0001 + (1 << 120)).to_be_bytes()).collect();
     let borrowed: Vec<&[u8]> = serials.iter().map(<[u8; 16]>::as_slice).collect();
     let crl = ca.crl_der("large.crl", &Crl::default(), &borrowed);
-    let index = RevocationIndex::load(&[crl], &[issuer(&ca)], rules(algorithms()), 0, &mut Vec::new()).unwrap();
+    let index = load(crl, &ca);
     let issuer = issuer(&ca);
     let start = Instant::now();
     for serial in &borrowed {
-        assert_eq!(index.check(&issuer, serial, 0), Err(RevocationFault::Revoked));
+        assert_eq!(index.check(&issuer, serial, RULES, 0), Err(RevocationFault::Revoked));
     }
     assert!(start.elapsed() < Duration::from_secs(2), "20 000 look-ups took {:?}", start.elapsed());
 }

@@ -136,6 +136,20 @@ fn half_lists_and_unknown_critical_extensions_are_refused() {
     refused(&with_extension(&[0x55, 0x1d, 0x63], CRITICAL, &[5, 0]), "critical extension");
     refused(&with_extension(DELTA_CRL_INDICATOR, CRITICAL, &[2, 1, 5]), "delta CRL");
     refused(&with_extension(ISSUING_DISTRIBUTION_POINT, CRITICAL, &[0x30, 0]), "partitioned");
+    for (limit, words) in [
+        (0x81, "onlyContainsUserCerts"),
+        (0x82, "onlyContainsCACerts"),
+        (0x85, "onlyContainsAttributeCerts"),
+        (0x84, "an indirect CRL"),
+    ] {
+        refused(&with_extension(ISSUING_DISTRIBUTION_POINT, CRITICAL, &sequence(&[&[limit, 1, 0xff]])), words);
+        refused(&with_extension(ISSUING_DISTRIBUTION_POINT, &[], &sequence(&[&[limit, 1, 0xff]])), words);
+    }
+    refused(
+        &with_extension(ISSUING_DISTRIBUTION_POINT, CRITICAL, &sequence(&[&[0x83, 2, 1, 0x40]])),
+        "onlySomeReasons",
+    );
+    refused(&with_extension(ISSUING_DISTRIBUTION_POINT, CRITICAL, &[0xff]), "partitioned");
     refused(&with_extension(CRL_NUMBER, &[], &element(tag::INTEGER, &[&[1; 21]])), "more than 20 octets");
 
     assert!(CrlFields::from_der(&with_entry_extension(REASON_CODE, &[], &[tag::ENUMERATED, 1, 1])).is_ok());
@@ -150,6 +164,38 @@ fn half_lists_and_unknown_critical_extensions_are_refused() {
     assert!(CrlFields::from_der(&crl(&[], &next_update, &[], &[])).is_ok());
     let extensions = element(tag::CONTEXT_0, &[&sequence(&[])]);
     refused(&crl(&[], &next_update, &[], &extensions), "version 1");
+}
+
+/// A length is believed only as far as there are bytes: nothing is allocated for it.
+#[test]
+fn lengths_that_promise_more_than_there_is_are_refused() {
+    let (_folder, original) = made(&[&[1], &[7; 20]]);
+    for at in 0..original.len() {
+        for length in
+            [&[0x84, 0xff, 0xff, 0xff, 0xff][..], &[0x84, 0x7f, 0xff, 0xff, 0xff], &[0x85, 1, 0, 0, 0, 0], &[0x80]]
+        {
+            let mut der = original.clone();
+            der.splice(at..=at, length.iter().copied());
+            let _ = CrlFields::from_der(&der);
+            der.truncate(at + length.len());
+            // Of the old length again: just another signature.
+            assert!(CrlFields::from_der(&der).is_err() || der.len() == original.len());
+        }
+    }
+}
+
+#[test]
+fn entries_may_repeat_and_carry_what_may_be_ignored() {
+    let time = element(tag::UTC_TIME, &[b"250101000000Z"]);
+    let plain = sequence(&[&[2, 1, 5], &time]);
+    let padded = sequence(&[&[2, 2, 0, 5], &time]);
+    let reason = sequence(&[&extension(REASON_CODE, &[], &[tag::ENUMERATED, 1, 6])]);
+    let held = sequence(&[&[2, 1, 9], &time, &reason]);
+    let next_update = element(tag::UTC_TIME, &[b"260101000000Z"]);
+    let der = crl(VERSION_2, &next_update, &sequence(&[&plain, &plain, &padded, &held]), &[]);
+    let set = super::super::crl::SerialSet::new(CrlFields::from_der(&der).unwrap().serials);
+    assert_eq!(set.len(), 2);
+    assert!(set.contains(&[5]) && set.contains(&[9]), "a certificate on hold is revoked");
 }
 
 /// Whatever is changed, cut or added, reading ends with an answer; and what webpki takes for a CRL with other serials

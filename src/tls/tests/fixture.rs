@@ -84,7 +84,7 @@ pub(super) fn block(name: &str, cas: &[&TestCa]) -> TrustBlockSettings {
     TrustBlockSettings {
         name: name.to_owned(),
         ca: cas.iter().map(|ca| ca.certificate.clone()).collect(),
-        crl: Vec::new(),
+        ..TrustBlockSettings::default()
     }
 }
 

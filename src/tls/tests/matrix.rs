@@ -38,11 +38,13 @@ fn facts_of_the_chain_are_those_of_its_path() {
     assert_eq!(chain.anchor, root.spki_sha256());
     assert_eq!(chain.not_after, leaf.not_after.min(middle.not_after).min(root.not_after));
     assert_eq!(chain.leaf_sha256, <[u8; 32]>::from(Sha256::digest(device.leaf())));
-    let expected = [(middle.subject, leaf.serial), (root.subject, middle.serial)];
+    let expected =
+        [((middle.subject, middle.spki_sha256()), leaf.serial), ((root.subject, root.spki_sha256()), middle.serial)];
     assert_eq!(chain.certificates.len(), 2);
-    for (certificate, (issuer, serial)) in chain.certificates.iter().zip(expected) {
-        assert_eq!(certificate.issuer[..], Sha256::digest(issuer)[..16]);
-        assert_eq!(&*certificate.serial, serial);
+    for (path, (issuer, serial)) in chain.certificates.iter().zip(expected) {
+        assert_eq!(path.certificate.issuer[..], Sha256::digest(issuer.0)[..16]);
+        assert_eq!(path.issuer_key[..], issuer.1[..16]);
+        assert_eq!(&*path.certificate.serial, serial);
     }
 }
 

@@ -9,16 +9,16 @@ use std::fs;
 use std::path::PathBuf;
 use time::Duration;
 
-fn numbered(number: u64) -> Crl {
+pub(super) fn numbered(number: u64) -> Crl {
     Crl { number, ..Crl::default() }
 }
 
-fn stale(number: u64) -> Crl {
+pub(super) fn stale(number: u64) -> Crl {
     Crl { number, this_update: Duration::days(-9), next_update: Duration::days(-2) }
 }
 
 impl Site {
-    fn set_crls(&mut self, crls: &[&PathBuf]) {
+    pub(super) fn set_crls(&mut self, crls: &[&PathBuf]) {
         self.settings.trust[0].crl = crls.iter().map(|path| (*path).clone()).collect();
     }
 

@@ -9,9 +9,9 @@ fn each_name_and_key_is_one_issuer_however_often_it_is_certified() {
     let settings = TrustBlockSettings {
         name: "default".to_owned(),
         ca: [&ca, &renewed, &namesake].map(|ca| ca.certificate.clone()).to_vec(),
-        crl: Vec::new(),
+        ..TrustBlockSettings::default()
     };
-    let trust = TrustBlocks::load(&[settings], 0, &mut Vec::new()).unwrap();
+    let trust = TrustBlocks::load(&TlsSettings { trust: vec![settings], ..TlsSettings::default() }).unwrap();
     assert_eq!(trust.issuers().len(), 2);
     let block = trust.iter().next().unwrap();
     assert_eq!(block.anchors.len(), 3);
@@ -19,12 +19,4 @@ fn each_name_and_key_is_one_issuer_however_often_it_is_certified() {
     let expected = [&ca, &renewed, &namesake].map(|ca| CertificateFields::from_der(ca.der()).unwrap().not_after);
     assert_eq!(ends, expected);
     assert!(block.facts_of(&block.anchors[0].clone()).is_none(), "an anchor is known by its place, not by its looks");
-}
-
-#[test]
-fn ends_are_noticed_a_month_before() {
-    let day = 24 * 3600;
-    assert_eq!(date_notice("CA certificate", &[0x30, 0], 100 * day, 0), None);
-    assert!(date_notice("CA certificate", &[0x30, 0], 20 * day, 0).unwrap().contains("expires at 1970-01-21"));
-    assert!(date_notice("CA certificate", &[0x30, 0], 20 * day, 21 * day).unwrap().contains("expired at 1970-01-21"));
 }

@@ -164,6 +164,7 @@ impl Model {
         let mut readers: BTreeMap<usize, Owed> = BTreeMap::new();
         let mut shared: BTreeMap<Filter, Vec<(usize, Owed)>> = BTreeMap::new();
         let since = self.stamp();
+        let mut is_kept_from_its_writer = false;
         for &filter in self.topics.matching(message.topic) {
             let is_shared = self.topics.shared.contains(&filter);
             for &client in &self.subscribers[filter] {
@@ -172,7 +173,11 @@ impl Model {
                 let own = from == (client, session.number);
                 let rights = self.history.present();
                 let granted = rights.grant(session.device, &self.topics.filters[filter], subscription.qos);
-                let (Some(granted), false) = (granted, subscription.no_local && own) else { continue };
+                if subscription.no_local && own {
+                    is_kept_from_its_writer = true;
+                    continue;
+                }
+                let Some(granted) = granted else { continue };
                 if !rights.may_read(session.device, &message.name) {
                     continue;
                 }
@@ -195,7 +200,14 @@ impl Model {
                 }
             }
         }
-        self.enter(message, readers, shared)
+        let is_kept_from_its_writer = is_kept_from_its_writer && !readers.contains_key(&from.0);
+        let mut reasons = self.enter(message, readers, shared);
+        if is_kept_from_its_writer && message.qos == QoS::AtLeastOnce {
+            // Its subscription matches all the same.
+            reasons.retain(|reason| !matches!(reason, ReasonCode::NoMatchingSubscribers | ReasonCode::Success));
+            reasons.push(ReasonCode::Success);
+        }
+        reasons
     }
 
     fn enter(

@@ -215,7 +215,7 @@ fn acknowledgements() {
     let list = properties(&[Property::ReasonString("no"), Property::UserProperty("k", "v")]);
     let told = Packet::PubAck(Ack { packet_id: id(7), reason: ReasonCode::Success, properties: list.as_properties() });
     golden(Version::V5, Sender::Server, "40 10 00 07 00 0C 1F 00 02 'no 26 00 01 'k 00 01 'v", &told);
-    all_refused(Version::V5, Sender::Client, ReasonCode::ProtocolError, &["40 03 00 07 10"]);
+    all_refused(Version::V5, Sender::Client, ReasonCode::ProtocolError, &["40 03 00 07 11"]);
 }
 
 #[test]

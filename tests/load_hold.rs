@@ -1,0 +1,157 @@
+//! Many live connections, the broker and the clients in processes of their own: an operator ends one device, or all,
+//! and it is gone within a second.
+//!
+//! `CERTMQ_HOLD_CONNECTIONS` sets how many there are (1500; `tests/nightly` takes 15000).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "the figures of a run, with --nocapture")]
+
+use load_tests::certs::{Certificates, common_name};
+use load_tests::hold::{Closing, HoldOptions, HoldReport, Holding};
+use load_tests::peers::{Broker, Peer};
+use load_tests::wire::Version;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// How long a test waits for what it says takes a second: a loaded machine is seen in the figures, not in a hang.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Milliseconds within which a device must be gone.
+const AT_ONCE: f64 = 1_000.0;
+
+/// Milliseconds within which every socket must be closed.
+const SOON: f64 = 10_000.0;
+
+/// One at a time: figures of two runs at once are those of neither.
+static MACHINE: Mutex<()> = Mutex::const_new(());
+
+fn connections() -> usize {
+    std::env::var("CERTMQ_HOLD_CONNECTIONS").ok().map_or(1500, |count| count.parse().expect("a number"))
+}
+
+struct Scene {
+    _alone: MutexGuard<'static, ()>,
+    folder: tempfile::TempDir,
+    broker: Broker,
+    holding: Holding,
+}
+
+impl Scene {
+    async fn open(count: usize, devices: usize, mqtt: Version, every: Option<u64>) -> Self {
+        let alone = MACHINE.lock().await;
+        let folder = tempfile::tempdir().unwrap();
+        let certificates = Certificates::make(folder.path(), devices).unwrap();
+        let broker = Peer::Certmq(program()).start(&folder.path().join("broker"), &certificates, None).await.unwrap();
+        let options = HoldOptions {
+            connections: count,
+            address: broker.address,
+            server_name: "localhost".to_owned(),
+            certs: folder.path().to_owned(),
+            devices: Some(devices),
+            mqtt,
+            every,
+        };
+        let holding = match Holding::open(&options).await {
+            Ok(holding) => holding,
+            Err(fault) => panic!("{fault}\n{}", last_lines(&broker.log_text())),
+        };
+        if every.is_some() {
+            holding.talking(PATIENCE).await.unwrap();
+        }
+        Self { _alone: alone, folder, broker, holding }
+    }
+
+    /// Runs a command, and counts from its return until `closed` connections have ended.
+    async fn after<A: AsRef<OsStr>>(mut self, command: &[A], closed: usize) -> HoldReport {
+        let started = Instant::now();
+        certmq(self.folder.path(), command).await;
+        self.holding.mark();
+        println!("the command took {:?}", started.elapsed());
+        let mut ended = Vec::new();
+        self.holding.wait(PATIENCE, closed, &mut ended).await.unwrap();
+        // Whoever is closed too much would be so by now.
+        certmq(self.folder.path(), &["status"]).await;
+        let report = self.holding.report(ended).await.unwrap();
+        println!("{report}\nbroker of process {}", self.broker.pid());
+        report
+    }
+}
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_certmq").into()
+}
+
+async fn certmq<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) {
+    let mut command = Command::new(program());
+    command.args(arguments).arg("--config").arg(folder.join("broker/certmq.toml"));
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The command that ends a device.
+fn disable(folder: &Path, device: usize) -> Vec<OsString> {
+    let certificate = Certificates::in_folder(folder).client(device).certificate;
+    vec!["device".into(), "disable".into(), "--cert".into(), certificate.into()]
+}
+
+#[track_caller]
+fn assert_in_time(report: &HoldReport, told: &str) {
+    let late: Vec<&Closing> = report
+        .closed
+        .iter()
+        .filter(|closing| {
+            closing.reason != told
+                || closing.closed_ms.is_none_or(|after| after > AT_ONCE)
+                || closing.last_packet_ms.is_some_and(|after| after > AT_ONCE)
+                || closing.ended_ms.is_none_or(|after| after > SOON)
+        })
+        .collect();
+    assert!(late.is_empty(), "{} of {}: {:?}", late.len(), report.closed.len(), &late[..late.len().min(5)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_device_of_many_is_gone_within_a_second_of_the_command() {
+    let count = connections();
+    let scene = Scene::open(count, count, Version::V5, None).await;
+    let command = disable(scene.folder.path(), count / 2);
+    let report = scene.after(&command, 1).await;
+    assert_eq!((report.closed.len(), report.held), (1, count - 1), "{report}");
+    assert_eq!(report.closed[0].device, common_name(count / 2));
+    assert_in_time(&report, "DISCONNECT 0x98");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_connection_of_a_device_that_talks_is_gone_and_the_others_stay() {
+    let (count, devices) = (200, 10);
+    for (mqtt, told) in [(Version::V5, "DISCONNECT 0x98"), (Version::V311, CLOSED)] {
+        let scene = Scene::open(count, devices, mqtt, Some(50)).await;
+        let command = disable(scene.folder.path(), 3);
+        let report = scene.after(&command, count / devices).await;
+        assert_eq!((report.closed.len(), report.held), (count / devices, count - count / devices), "{report}");
+        assert!(report.closed.iter().all(|closing| closing.device == common_name(3)), "{report}");
+        assert!(report.closed.iter().all(|closing| closing.last_packet_ms.is_some()), "they did talk");
+        assert_in_time(&report, told);
+    }
+}
+
+/// What a 3.1.1 client is told: that the stream has ended.
+const CLOSED: &str = "the connection ended: unexpected end of file";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_is_gone_within_a_second_and_every_socket_soon() {
+    let count = connections();
+    let scene = Scene::open(count, count.div_ceil(10), Version::V5, None).await;
+    let report = scene.after(&["session", "disconnect", "--group", "load"], count).await;
+    assert_eq!((report.closed.len(), report.held), (count, 0), "{report}");
+    assert!(report.closed.iter().all(|closing| closing.reason == "DISCONNECT 0x98"), "{report}");
+    assert!(report.latest(|closing| closing.last_packet_ms).is_none_or(|after| after < AT_ONCE), "{report}");
+    assert!(report.latest(|closing| closing.ended_ms).is_some_and(|after| after < SOON), "{report}");
+}
