@@ -193,14 +193,13 @@ impl Hub {
         state.session.expiry = accepted.expiry;
         cell.connected_by(connection);
         let registration = self.connections.enter(cell, connection, line.chain);
-        let chain = Some(Arc::clone(&registration.chain));
         state.link = Some(Link {
             connection,
             outbound: Arc::clone(outbound),
             gate: Arc::clone(&line.gate),
             registration,
             version: accepted.terms.version,
-            will: accepted.will.clone().map(|will| Will { from: Some(cell.id), chain, ..will }),
+            will: accepted.will.clone().map(|will| Will { from: Some(cell.id), ..will }),
             since: now,
             silence,
         });
@@ -262,9 +261,10 @@ impl Hub {
             ));
         }
         let (client_id, assigned) = self.client_id(connect)?;
-        let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id));
-        policy.admit(&principal, &peer.chain.leaf_sha256).map_err(|refusal| ConnectRefused::not_admitted(&refusal))?;
         self.judge_chain(peer.key, peer.chain, self.unix()).map_err(ConnectRefused::lapsed)?;
+        let chain = Arc::new(peer.chain.clone());
+        let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id).under(chain));
+        policy.admit(&principal, &peer.chain.leaf_sha256).map_err(|refusal| ConnectRefused::not_admitted(&refusal))?;
         Ok(Accepted {
             terms: terms(connect, self.mqtt.outgoing_topic_aliases),
             expiry: self.expiry(connect),
@@ -369,7 +369,6 @@ impl Hub {
         Ok(Some(Will {
             message: Arc::clone(publication.message()),
             from: None,
-            chain: None,
             delay: will.properties.will_delay_interval().map(seconds).unwrap_or_default(),
             expiry: will.properties.message_expiry_interval().map(seconds),
         }))
@@ -388,6 +387,7 @@ impl ConnectRefused {
             Refusal::Unknown(_) | Refusal::Disabled(_) | Refusal::Revoked(_) | Refusal::NotPinned(_) => {
                 "this device is not admitted"
             }
+            Refusal::Lapsed { .. } => "this certificate is no longer accepted",
             Refusal::ClientId { .. } => "the client id must be the common name of the certificate",
         };
         Self { reason: ReasonCode::NotAuthorized, cause: refusal.to_string(), told: told.to_owned() }

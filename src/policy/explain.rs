@@ -108,6 +108,7 @@ impl Policy {
             Stranger::Unknown => format!("unknown device {key}: it has no record and its certificate matches no group"),
             Stranger::Disabled => format!("device {key} is disabled"),
             Stranger::Revoked => format!("device {key} is revoked"),
+            Stranger::Lapsed(lapse) => format!("device {key}: {lapse}"),
             Stranger::ClientId => {
                 format!("device {key}: client id {:?} is not its one common name", principal.client_id)
             }
@@ -176,6 +177,7 @@ impl Policy {
                 lines.push(format!("denied: {asked}: the device is revoked"));
                 lines.extend(self.denied.device(&principal.key).map(|id| format!("remedy: certmq revoke --undo {id}")));
             }
+            Err(Stranger::Lapsed(lapse)) => lines.push(format!("denied: {asked}: its certificate: {lapse}")),
             Err(Stranger::ClientId) => {
                 lines.push(format!("denied: {asked}: identity.client_id = \"cn\" demands the common name"));
                 lines.push("remedy: let the client connect with its common name as client id".to_owned());
