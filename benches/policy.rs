@@ -157,7 +157,7 @@ fn principal(number: usize) -> Principal {
         units: vec!["sensors".to_owned()],
         ..Attributes::default()
     };
-    Principal { key, client_id: Arc::from(cn(number)), attributes: Arc::new(attributes) }
+    Principal { key, client_id: Arc::from(cn(number)), attributes: Arc::new(attributes), chain: None }
 }
 
 /// Resident memory of this process.

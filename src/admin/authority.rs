@@ -4,7 +4,8 @@ use super::reply::BrokerView;
 use crate::hub::{Hub, Touched};
 use crate::policy::record::DeviceStatus;
 use crate::policy::{
-    Change, ChangeSet, CompileError, Compiler, DenyTarget, DeviceRecord, Epoch, GroupRecord, Policy, PolicySettings,
+    Change, ChangeSet, CompileError, Compiler, DenyTarget, DeviceRecord, Epoch, GroupRecord, LiveJudge, Policy,
+    PolicySettings,
 };
 use crate::session::Moment;
 use crate::store::policy_store::{self, LoadError, PolicyStore, StoreError};
@@ -151,6 +152,14 @@ impl PolicyAuthority {
             None => self.policy(),
         };
         Ok((policy, told))
+    }
+
+    /// Judges certificates by `judge` from now on: every decision is made anew. [`Live::sweep`] what differs next.
+    pub fn judge_by(&self, judge: Arc<dyn LiveJudge>) -> Arc<Policy> {
+        let _changing = self.changing.lock();
+        let next = Arc::new(self.policy().judged_by(judge));
+        self.put_in_force(&next);
+        next
     }
 
     /// Lets rules end whose time has come; returns when it must be called next, Unix seconds.

@@ -197,14 +197,13 @@ impl Hub {
         state.session.expiry = accepted.expiry;
         cell.connected_by(connection);
         let registration = self.connections.enter(cell, connection, line.chain);
-        let chain = Some(Arc::clone(&registration.chain));
         state.link = Some(Link {
             connection,
             outbound: Arc::clone(outbound),
             gate: Arc::clone(&line.gate),
             registration,
             version: accepted.terms.version,
-            will: accepted.will.clone().map(|will| Will { from: Some(cell.id), chain, ..will }),
+            will: accepted.will.clone().map(|will| Will { from: Some(cell.id), ..will }),
             since: now,
             silence,
         });
@@ -266,11 +265,12 @@ impl Hub {
             ));
         }
         let (client_id, assigned) = self.client_id(connect)?;
-        let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id));
+        self.judge_chain(peer.key, peer.chain, self.unix()).map_err(ConnectRefused::lapsed)?;
+        let chain = Arc::new(peer.chain.clone());
+        let principal = Arc::new(Principal::of(peer.identity, peer.key.clone(), client_id).under(chain));
         policy
             .admit(&principal, &peer.chain.leaf_sha256)
             .map_err(|refusal| ConnectRefused::not_admitted(&refusal, peer.key, policy))?;
-        self.judge_chain(peer.key, peer.chain, self.unix()).map_err(ConnectRefused::lapsed)?;
         Ok(Accepted {
             terms: terms(connect, self.mqtt.outgoing_topic_aliases),
             expiry: self.expiry(connect),
@@ -377,7 +377,6 @@ impl Hub {
         Ok(Some(Will {
             message: Arc::clone(publication.message()),
             from: None,
-            chain: None,
             delay: will.properties.will_delay_interval().map(seconds).unwrap_or_default(),
             expiry: will.properties.message_expiry_interval().map(seconds),
         }))
@@ -396,12 +395,14 @@ impl ConnectRefused {
             Refusal::Unknown(_) | Refusal::Disabled(_) | Refusal::Revoked(_) | Refusal::NotPinned(_) => {
                 "this device is not admitted"
             }
+            Refusal::Lapsed { .. } => "this certificate is no longer accepted",
             Refusal::ClientId { .. } => "the client id must be the common name of the certificate",
         };
         let class = match refusal {
             Refusal::Unknown(_) => "unknown device",
             Refusal::Disabled(_) => "disabled device",
             Refusal::Revoked(_) => "revoked device",
+            Refusal::Lapsed { .. } => "certificate lapsed",
             Refusal::NotPinned(_) => "pinned to another certificate",
             Refusal::ClientId { .. } => "the client id is not the common name",
         };
@@ -421,7 +422,7 @@ impl ConnectRefused {
             cause: format!("the certificate, which the handshake accepted, is no longer good: {lapse}"),
             told: "this certificate is no longer accepted".to_owned(),
             class: "a certificate that is no longer good",
-            remedy: Some("see the cause; the next handshake of the device is refused with a remedy".to_owned()),
+            remedy: Some(lapse.remedy().to_owned()),
         }
     }
 

@@ -57,7 +57,7 @@ pub use sweep::{Swept, Touched};
 
 use crate::config::mqtt::QueueFull;
 use crate::config::{Limits, MqttSettings};
-use crate::policy::{AsAccepted, Policy};
+use crate::policy::Policy;
 use crate::session::{Bounds, QueueFullPolicy, SessionId};
 use crate::telemetry::denials::{Bounds as DenialBounds, Denials};
 use arc_swap::ArcSwap;
@@ -68,14 +68,12 @@ use sessions::{ConnectionId, SessionTable};
 use shared::Strays;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use sweep::Bench;
 use tree::SubscriptionTree;
 
 /// The broker without its sockets.
 #[derive(Debug)]
 pub struct Hub {
     policy: ArcSwap<Policy>,
-    judge: ArcSwap<Bench>,
     mqtt: MqttSettings,
     limits: Limits,
     bounds: Bounds,
@@ -108,7 +106,6 @@ impl Hub {
         };
         Arc::new(Self {
             policy: ArcSwap::new(policy),
-            judge: ArcSwap::from_pointee(Bench(Arc::new(AsAccepted))),
             bounds,
             sessions: SessionTable::new(),
             subscriptions: SubscriptionTree::new(),

@@ -1,7 +1,7 @@
 //! Trust and policy in force at once: live connections are judged anew by whatever has changed.
 //!
 //! ```text
-//! set_judge / set_policy, then sweep(touched) -> connections -> judged -> gate shut, outbound cut, DISCONNECT
+//! set_policy, then sweep(touched) -> connections -> judged -> gate shut, outbound cut, DISCONNECT
 //! end_expired(unix), ten times a second       -> whose chain has ended -'
 //! CONNECT: judged before a session is touched, and again once a sweep would find the connection
 //! ```
@@ -10,7 +10,7 @@ use super::connections::{Found, Support};
 use super::gate::Gate;
 use super::sessions::{ConnectionId, SessionCell, State};
 use super::{Hub, Wakes};
-use crate::policy::{Certificate, ChainFacts, DeviceKey, Lapse, LiveJudge, Refusal, Writings};
+use crate::policy::{Certificate, ChainFacts, DeviceKey, Lapse, Refusal, Writings};
 use crate::protocol::ReasonCode;
 use crate::telemetry::metrics::METRICS;
 use std::sync::Arc;
@@ -43,17 +43,7 @@ pub struct Swept {
     pub closed: usize,
 }
 
-/// What certificates are judged by at CONNECT and in sweeps.
-#[derive(Debug)]
-pub(super) struct Bench(pub(super) Arc<dyn LiveJudge>);
-
 impl Hub {
-    /// Puts another judge of certificates in force, for every CONNECT from now on. [`Hub::sweep`] what differs next:
-    /// who connects in between is judged by it already.
-    pub fn set_judge(&self, judge: Arc<dyn LiveJudge>) {
-        self.judge.store(Arc::new(Bench(judge)));
-    }
-
     /// Judges the live connections that `touched` names by the policy and the judge in force, and closes those that
     /// may not stay. `unix`: now, in seconds. Waits for the packet that each of them is being served, if any, and for
     /// nothing else; no lock may be held.
@@ -126,29 +116,14 @@ impl Hub {
         Some(match admitted {
             Ok(_) => self.judge_chain(&cell.key.device, &chain, unix),
             Err(Refusal::Revoked(_)) => Err(Lapse::Revoked),
+            Err(Refusal::Lapsed { lapse, .. }) => Err(lapse),
             Err(_) => Err(Lapse::NotAdmitted),
         })
     }
 
     /// Dates, trust and revocation of a chain that a handshake accepted.
     pub(super) fn judge_chain(&self, device: &DeviceKey, chain: &ChainFacts, unix: i64) -> Result<(), Lapse> {
-        // First what takes the right away: being expired does not.
-        if self.policy.load().deny_list().find(device, chain).is_some() {
-            return Err(Lapse::Revoked);
-        }
-        self.judge.load().0.judge(device, chain, unix)?;
-        if chain.not_after <= unix { Err(Lapse::Expired) } else { Ok(()) }
-    }
-
-    /// Whether what a client wrote under `chain` may still be delivered.
-    ///
-    /// # Errors
-    /// Why not.
-    pub(super) fn judge_writings(&self, device: &DeviceKey, chain: &ChainFacts) -> Result<(), Lapse> {
-        match self.judge_chain(device, chain, self.unix()) {
-            Err(lapse) if lapse.writings() == Writings::Withheld => Err(lapse),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        self.policy.load().judge_chain(device, chain, unix)
     }
 
     /// The wall clock when it was last looked at, Unix seconds.

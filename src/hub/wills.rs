@@ -1,7 +1,7 @@
 //! Wills: judged at CONNECT, kept while the client lives, judged again when they fire (section 3.1.2.5).
 
 use super::{Hub, Wakes};
-use crate::policy::{ChainFacts, Policy};
+use crate::policy::Policy;
 use crate::session::{Message, Moment, Publication, SessionId, WriterId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,6 @@ pub(super) struct Will {
     pub(super) message: Arc<Message>,
     /// The session it speaks for, once it has one: its own subscriptions without local get none of it.
     pub(super) from: Option<SessionId>,
-    /// The chain it was left under, once it has a connection: judged again when it fires.
-    pub(super) chain: Option<Arc<ChainFacts>>,
     /// Will Delay Interval.
     pub(super) delay: Duration,
     /// Message Expiry Interval, counted from when it fires.
@@ -26,12 +24,6 @@ impl Hub {
         let policy: Arc<Policy> = self.policy();
         let message = &will.message;
         let WriterId::Client(writer) = &message.writer else { return };
-        if let Some(chain) = &will.chain
-            && let Err(lapse) = self.judge_writings(&writer.key, chain)
-        {
-            tracing::warn!(device = %writer.key.name.escape_debug(), "will withheld: {lapse}");
-            return;
-        }
         let judged = policy.authorize_publish(writer, message.topic.as_name(), message.qos, message.retain);
         match judged {
             Ok(permit) => {

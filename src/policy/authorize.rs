@@ -6,7 +6,7 @@ use super::fill::Filling;
 use super::groups::Group;
 use super::packed::RuleView;
 use super::record::{Action, DeviceStatus, Effect, RetainBound, is_system};
-use super::{ClientIdRule, Policy, Principal, RecordRequirement};
+use super::{ClientIdRule, Lapse, Policy, Principal, RecordRequirement, Writings};
 use crate::protocol::QoS;
 use crate::protocol::topic::{Level, TopicFilter, TopicName, covers, matches, overlaps};
 use std::ops::ControlFlow;
@@ -30,6 +30,8 @@ pub(super) enum Stranger {
     Disabled,
     /// By the deny list, as a device.
     Revoked,
+    /// By its certificate chain.
+    Lapsed(Lapse),
     ClientId,
 }
 
@@ -55,6 +57,7 @@ impl Policy {
             Stranger::Unknown => Refusal::Unknown(device()),
             Stranger::Disabled => Refusal::Disabled(device()),
             Stranger::Revoked => Refusal::Revoked(device()),
+            Stranger::Lapsed(lapse) => Refusal::Lapsed { device: device(), lapse },
             Stranger::ClientId => Refusal::ClientId { client_id: principal.client_id.to_string(), device: device() },
         })?;
         match standing {
@@ -165,6 +168,9 @@ impl Policy {
         if self.denied.device(&principal.key).is_some() {
             return Err(Stranger::Revoked);
         }
+        if let Some(lapse) = self.lost_right(principal) {
+            return Err(Stranger::Lapsed(lapse));
+        }
         let standing = match self.device(&principal.key) {
             Some(record) if record.status() == DeviceStatus::Disabled => return Err(Stranger::Disabled),
             Some(record) => Standing::Recorded(record),
@@ -180,6 +186,14 @@ impl Policy {
             (ClientIdRule::CommonName, _) => Err(Stranger::ClientId),
             (ClientIdRule::Free, _) => Ok(standing),
         }
+    }
+
+    /// Whether the chain of the principal took its rights with it. One that merely ended did not: what was written under
+    /// it stays good.
+    fn lost_right(&self, principal: &Principal) -> Option<Lapse> {
+        let chain = principal.chain.as_ref()?;
+        let lapse = self.judge_chain(&principal.key, chain, self.now).err()?;
+        (lapse.writings() == Writings::Withheld).then_some(lapse)
     }
 
     /// Shows `look` every live rule about `action` that the principal has, until it breaks.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// About 180 bytes for a device right below its root; the chain itself is dropped after the handshake. Certificates of
 /// CAs can be shared among the chains of live connections.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ChainFacts {
     /// SHA-256 of the SubjectPublicKeyInfo of the trust anchor.
     pub anchor: [u8; 32],
@@ -21,7 +21,7 @@ pub struct ChainFacts {
 }
 
 /// One certificate of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PathCertificate {
     /// How CRLs and the deny list name it: the key of an index.
     pub certificate: Arc<Certificate>,

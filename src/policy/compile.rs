@@ -6,8 +6,8 @@ use super::name::common_name_text;
 use super::packed::Full;
 use super::record::{DeviceStatus, Rule};
 use super::{
-    ClientIdRule, DenyEntry, DenyId, DenyList, DeviceKey, DeviceRecord, DistinguishedName, Epoch, GroupRecord,
-    PolicySettings, Records,
+    AsAccepted, ChainFacts, ClientIdRule, DenyEntry, DenyId, DenyList, DeviceKey, DeviceRecord, DistinguishedName,
+    Epoch, GroupRecord, Lapse, LiveJudge, PolicySettings, Records,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub struct Policy {
     pub(super) groups: Arc<Groups>,
     trusts: Trusts,
     pub(super) denied: Arc<DenyList>,
+    pub(super) judge: Arc<dyn LiveJudge>,
 }
 
 /// The names of trust blocks by number: they are few, so that each device holds a number only.
@@ -134,7 +135,7 @@ impl Compiler {
         let devices = self.devices.build().map_err(|error| self.trusts.explain(error))?;
         let Self { settings, now, groups, trusts, denied, .. } = self;
         let (groups, denied) = (Arc::new(groups), Arc::new(denied));
-        Ok(Policy { epoch, generation, settings, now, devices, groups, trusts, denied })
+        Ok(Policy { epoch, generation, settings, now, devices, groups, trusts, denied, judge: Arc::new(AsAccepted) })
     }
 }
 
@@ -161,6 +162,7 @@ impl Policy {
             groups: Arc::default(),
             trusts: Trusts::default(),
             denied: Arc::default(),
+            judge: Arc::new(AsAccepted),
         }
     }
 
@@ -180,6 +182,25 @@ impl Policy {
     /// Up to when, in Unix seconds, rules have ended in it.
     pub fn now(&self) -> i64 {
         self.now
+    }
+
+    /// The policy under another judge of certificates, one epoch later: everything that was decided is judged anew.
+    pub fn judged_by(&self, judge: Arc<dyn LiveJudge>) -> Self {
+        Self { judge, epoch: Epoch(self.epoch.0 + 1), ..self.clone() }
+    }
+
+    /// Whether a chain that was accepted once is good for its device at `now` (Unix seconds), by the deny list, by what
+    /// trust and revocation say, and by its dates.
+    ///
+    /// # Errors
+    /// Why not; of several causes one whose [`Lapse::writings`] are withheld.
+    pub fn judge_chain(&self, device: &DeviceKey, chain: &ChainFacts, now: i64) -> Result<(), Lapse> {
+        if self.denied.find(device, chain).is_some() {
+            return Err(Lapse::Revoked);
+        }
+        // What takes the right away first: being expired does not.
+        self.judge.judge(device, chain, now)?;
+        if chain.not_after <= now { Err(Lapse::Expired) } else { Ok(()) }
     }
 
     /// Its epoch.

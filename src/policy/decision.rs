@@ -2,7 +2,7 @@
 
 use super::fill::Hole;
 use super::record::RuleId;
-use super::{DeviceKey, DistinguishedName, Identity, SubjectSelector};
+use super::{ChainFacts, DeviceKey, DistinguishedName, Identity, Lapse, SubjectSelector};
 use crate::protocol::QoS;
 use crate::protocol::topic::TopicName;
 use std::sync::Arc;
@@ -27,6 +27,9 @@ pub struct Principal {
     pub client_id: Arc<str>,
     /// What its certificate said.
     pub attributes: Arc<Attributes>,
+    /// The chain it came with: what it wrote, and what waits for it, stands and falls with that. `None`: no certificate
+    /// was at hand.
+    pub chain: Option<Arc<ChainFacts>>,
 }
 
 /// The certificate attributes that rules use.
@@ -62,6 +65,14 @@ pub enum Refusal {
     /// The deny list names it.
     #[error("device {0} is revoked: `certmq revoke --list` shows since when, `certmq revoke --undo ID` lifts it")]
     Revoked(String),
+    /// Trust or revocation took the right of its certificate away.
+    #[error("device {device}: {lapse}")]
+    Lapsed {
+        /// Whose.
+        device: String,
+        /// What happened.
+        lapse: Lapse,
+    },
     /// Its record pins other certificates.
     #[error("device {0} is pinned to another certificate: add this one with `certmq device add --cert FILE --pin`")]
     NotPinned(String),
@@ -120,7 +131,13 @@ pub struct Holes {
 impl Principal {
     /// The principal of a connected client.
     pub fn of(identity: &Identity, key: DeviceKey, client_id: Arc<str>) -> Self {
-        Self { key, client_id, attributes: Arc::new(Attributes::of(identity)) }
+        Self { key, client_id, attributes: Arc::new(Attributes::of(identity)), chain: None }
+    }
+
+    /// The same, under a certificate chain.
+    #[must_use]
+    pub fn under(self, chain: Arc<ChainFacts>) -> Self {
+        Self { chain: Some(chain), ..self }
     }
 
     /// The principal that the name alone gives, where no certificate is at hand: attributes that the name does not
@@ -129,7 +146,7 @@ impl Principal {
     pub fn named(key: DeviceKey, selector: SubjectSelector) -> Self {
         let attributes = Attributes::of_name(&key.name, selector);
         let client_id = attributes.common_names.first().map(|name| Arc::from(&name[..])).unwrap_or_default();
-        Self { key, client_id, attributes: Arc::new(attributes) }
+        Self { key, client_id, attributes: Arc::new(attributes), chain: None }
     }
 }
 

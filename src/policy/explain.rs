@@ -108,6 +108,7 @@ impl Policy {
             Stranger::Unknown => format!("unknown device {key}: it has no record and its certificate matches no group"),
             Stranger::Disabled => format!("device {key} is disabled"),
             Stranger::Revoked => format!("device {key} is revoked"),
+            Stranger::Lapsed(lapse) => format!("device {key}: {lapse}"),
             Stranger::ClientId => {
                 format!("device {key}: client id {:?} is not its one common name", principal.client_id)
             }
@@ -169,6 +170,7 @@ impl Policy {
             }
             Err(Stranger::Disabled) => lines.push(format!("denied: {asked}: the device is disabled")),
             Err(Stranger::Revoked) => lines.push(format!("denied: {asked}: the device is revoked")),
+            Err(Stranger::Lapsed(lapse)) => lines.push(format!("denied: {asked}: its certificate: {lapse}")),
             Err(Stranger::ClientId) => {
                 lines.push(format!("denied: {asked}: identity.client_id = \"cn\" demands the common name"));
             }
@@ -220,6 +222,7 @@ impl Policy {
             Stranger::Disabled => format!("certmq device enable {}", shell_who(key)),
             Stranger::Revoked => format!("certmq revoke --undo {}", self.denied.device(key)?),
             Stranger::ClientId => "let the client connect with its common name as client id".to_owned(),
+            Stranger::Lapsed(lapse) => lapse.remedy().to_owned(),
         })
     }
 
@@ -229,6 +232,7 @@ impl Policy {
             Refusal::Unknown(_) => Stranger::Unknown,
             Refusal::Disabled(_) => Stranger::Disabled,
             Refusal::Revoked(_) => Stranger::Revoked,
+            Refusal::Lapsed { lapse, .. } => Stranger::Lapsed(*lapse),
             Refusal::ClientId { .. } => Stranger::ClientId,
             Refusal::NotPinned(_) => {
                 return Some("if the device may use this certificate: certmq device add --cert FILE --pin".to_owned());

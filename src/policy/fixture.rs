@@ -78,7 +78,7 @@ pub(super) fn attributes(cn: &str) -> Attributes {
 }
 
 pub(super) fn principal_with(cn: &str, attributes: Attributes) -> Principal {
-    Principal { key: key(cn), client_id: Arc::from("client"), attributes: Arc::new(attributes) }
+    Principal { key: key(cn), client_id: Arc::from("client"), attributes: Arc::new(attributes), chain: None }
 }
 
 pub(super) fn principal(cn: &str) -> Principal {

@@ -41,6 +41,18 @@ pub enum Lapse {
 }
 
 impl Lapse {
+    /// What an operator can do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Revoked => "if that was a mistake: certmq revoke --list, then certmq revoke --undo ID",
+            Self::NotAdmitted => "certmq device show says what its record demands",
+            Self::Listed => "issue the device a new certificate",
+            Self::Unchecked => "put a current CRL of its issuer where tls.crl looks, then certmq reload",
+            Self::Untrusted => "issue the device a certificate of a trusted CA, or name its CA in tls.client_ca",
+            Self::Expired => "issue the device a new certificate",
+        }
+    }
+
     /// What a 5.0 client is told in DISCONNECT.
     pub fn reason(self) -> ReasonCode {
         match self {

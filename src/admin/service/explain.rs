@@ -99,7 +99,8 @@ impl Service {
             .map_err(data)?;
         let changes = ChangeSet { expected_generation: None, changes: vec![Change::PutDevice(member)] };
         let policy = self.authority.policy().with_changes(&changes, call.now)?;
-        let principal = Principal { key, client_id: Arc::from(""), attributes: Arc::new(Attributes::default()) };
+        let principal =
+            Principal { key, client_id: Arc::from(""), attributes: Arc::new(Attributes::default()), chain: None };
         let mut explanation = policy.explain(&principal, action, topic).map_err(data)?;
         let about_rules = |line: &String| !line.starts_with(&format!("device {MEMBER}"));
         explanation.lines.retain(about_rules);

@@ -9,7 +9,7 @@ fn cell() -> Arc<SessionCell> {
     let device = DeviceKey::in_default_trust("CN=a".into());
     let client_id: Arc<str> = "a".into();
     let attributes = Arc::new(Attributes::default());
-    let principal = Principal { key: device.clone(), client_id: Arc::clone(&client_id), attributes };
+    let principal = Principal { key: device.clone(), client_id: Arc::clone(&client_id), attributes, chain: None };
     let session = Session::new(SessionId(1), Arc::new(principal), Expiry::WithConnection);
     SessionCell::new(SessionKey { device, client_id }, session)
 }

@@ -68,6 +68,11 @@ fn message() -> Publish<'static> {
     }
 }
 
+/// As the composition root does it: under a policy of its own epoch.
+fn judge_by(hub: &Hub, judge: Arc<dyn LiveJudge>) {
+    hub.set_policy(Arc::new(hub.policy().judged_by(judge)));
+}
+
 fn sweep(world: &World, touched: &Touched) -> Swept {
     world.hub.sweep(touched, NOW, &mut Wakes::default())
 }
@@ -121,7 +126,7 @@ fn a_sweep_judges_what_the_change_touches_and_closes_what_may_not_stay() {
     [&mut one, &mut two, &mut three, &mut four].into_iter().for_each(assert_there);
 
     // The intermediate CA is revoked: only those below it.
-    world.hub.set_judge(Arc::new(Refusing { serials: vec![(9, Lapse::Listed)], ..Refusing::default() }));
+    judge_by(&world.hub, Arc::new(Refusing { serials: vec![(9, Lapse::Listed)], ..Refusing::default() }));
     assert_eq!(sweep(&world, &Touched::Certificates(vec![certificate(1, 9)])), swept(2, 2));
     assert_gone(&mut one, ReasonCode::NotAuthorized);
     assert_gone(&mut two, ReasonCode::NotAuthorized);
@@ -129,10 +134,10 @@ fn a_sweep_judges_what_the_change_touches_and_closes_what_may_not_stay() {
     one.break_off();
     two.break_off();
 
-    world.hub.set_judge(Arc::new(Refusing { anchors: vec![([2; 32], Lapse::Untrusted)], ..Refusing::default() }));
+    judge_by(&world.hub, Arc::new(Refusing { anchors: vec![([2; 32], Lapse::Untrusted)], ..Refusing::default() }));
     assert_eq!(sweep(&world, &Touched::Anchors(vec![[2; 32]])), swept(1, 1));
     assert_gone(&mut four, ReasonCode::NotAuthorized);
-    world.hub.set_judge(Arc::new(Refusing { devices: vec![(key("b"), Lapse::Revoked)], ..Refusing::default() }));
+    judge_by(&world.hub, Arc::new(Refusing { devices: vec![(key("b"), Lapse::Revoked)], ..Refusing::default() }));
     assert_eq!(sweep(&world, &Touched::Devices(vec![key("b")])), swept(2, 1), "one was closed before");
     assert_gone(&mut three, ReasonCode::AdministrativeAction);
     three.break_off();
@@ -175,7 +180,7 @@ fn a_will_is_withheld_where_its_writer_lost_the_right_and_fires_where_it_is_mere
             let leaving = world.connect(&Dial { will, ..dial("a", "1", chain(1, &[11], NOW + DAY)) });
             let mut witness = world.connect(&Dial::v5("b"));
             witness.subscribe("t/will", QoS::AtMostOnce);
-            world.hub.set_judge(Arc::new(Refusing { serials: vec![(11, lapse)], ..Refusing::default() }));
+            judge_by(&world.hub, Arc::new(Refusing { serials: vec![(11, lapse)], ..Refusing::default() }));
             assert_eq!(sweep(&world, &Touched::Leaves(vec![[11; 32]])), swept(1, 1));
             leaving.break_off();
             world.later(6_000);
@@ -193,7 +198,7 @@ fn a_will_that_waits_is_judged_by_the_chain_it_was_left_under() {
         world.connect(&Dial { will, ..dial("a", "1", chain(1, &[11], NOW + DAY)) }).break_off();
         let mut witness = world.connect(&Dial::v5("b"));
         witness.subscribe("t/will", QoS::AtMostOnce);
-        world.hub.set_judge(Arc::new(Refusing { devices: vec![(key("a"), lapse)], ..Refusing::default() }));
+        judge_by(&world.hub, Arc::new(Refusing { devices: vec![(key("a"), lapse)], ..Refusing::default() }));
         assert_eq!(sweep(&world, &Touched::Everyone), swept(1, 0));
         world.later(6_000);
         assert_eq!(witness.seen().len(), usize::from(fires), "{lapse:?}");
@@ -206,7 +211,7 @@ fn a_chain_that_lapsed_after_its_handshake_is_refused_before_it_touches_a_sessio
     let world = World::new();
     let mut rightful = world.connect(&dial("a", "1", chain(1, &[12], NOW + DAY)));
     rightful.subscribe("t/#", QoS::AtMostOnce);
-    world.hub.set_judge(Arc::new(Refusing { serials: vec![(11, Lapse::Revoked)], ..Refusing::default() }));
+    judge_by(&world.hub, Arc::new(Refusing { serials: vec![(11, Lapse::Revoked)], ..Refusing::default() }));
     let stolen = dial("a", "1", chain(1, &[11], NOW + DAY));
     assert_eq!(world.told(&stolen), "this certificate is no longer accepted");
     let refused = world.try_connect(&stolen).err().unwrap();
@@ -222,7 +227,7 @@ struct Overtaken(Arc<Hub>);
 
 impl LiveJudge for Overtaken {
     fn judge(&self, _device: &DeviceKey, _chain: &ChainFacts, _now: i64) -> Result<(), Lapse> {
-        self.0.set_judge(Arc::new(Refusing { serials: vec![(11, Lapse::Revoked)], ..Refusing::default() }));
+        judge_by(&self.0, Arc::new(Refusing { serials: vec![(11, Lapse::Revoked)], ..Refusing::default() }));
         let touched = Touched::Certificates(vec![certificate(1, 11)]);
         assert_eq!(self.0.sweep(&touched, NOW, &mut Wakes::default()), swept(0, 0), "nothing to be found yet");
         Ok(())
@@ -232,7 +237,7 @@ impl LiveJudge for Overtaken {
 #[test]
 fn a_connect_that_a_sweep_just_missed_is_closed_all_the_same() {
     let world = World::new();
-    world.hub.set_judge(Arc::new(Overtaken(Arc::clone(&world.hub))));
+    judge_by(&world.hub, Arc::new(Overtaken(Arc::clone(&world.hub))));
     let will = Some(("t/will", Vec::new()));
     let mut connection = world
         .try_connect(&Dial { will, ..dial("a", "1", chain(1, &[11], NOW + DAY)) })
@@ -272,7 +277,7 @@ fn nothing_is_routed_once_the_sweep_has_returned() {
             while begun.load(Ordering::Relaxed) < 5 {
                 std::thread::yield_now();
             }
-            world.hub.set_judge(Arc::new(Refusing { serials: vec![(11, Lapse::Revoked)], ..Refusing::default() }));
+            judge_by(&world.hub, Arc::new(Refusing { serials: vec![(11, Lapse::Revoked)], ..Refusing::default() }));
             assert_eq!(sweep(&world, &Touched::Leaves(vec![[11; 32]])), swept(1, 1));
             // The last of a fan-out first: it would be the one that is still owed a message.
             for reader in readers.iter_mut().rev() {

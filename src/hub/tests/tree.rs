@@ -12,7 +12,7 @@ use std::sync::Arc;
 fn cell() -> Arc<SessionCell> {
     let key = DeviceKey::in_default_trust(Arc::from("CN=a"));
     let attributes = Arc::new(Attributes::default());
-    let principal = Principal { key: key.clone(), client_id: Arc::from("a"), attributes };
+    let principal = Principal { key: key.clone(), client_id: Arc::from("a"), attributes, chain: None };
     let session = Session::new(SessionId(1), Arc::new(principal), Expiry::WithConnection);
     SessionCell::new(SessionKey { device: key, client_id: Arc::from("a") }, session)
 }
