@@ -92,6 +92,7 @@ pub(super) const KEYS: &[Key] = &[
     key("tls.minimum_version", Kind::Choice(&["1.2", "1.3"])),
     key("tls.require_eku", Kind::Boolean),
     key("tls.require_ems", Kind::Boolean),
+    key("tls.session_resumption", Kind::Boolean),
     key("tls.max_record", RECORD),
     key("identity.subject", Kind::Choice(&["dn", "cn", "san_uri", "san_dns", "san_email"])),
     key("identity.client_id", Kind::Choice(&["any", "cn"])),

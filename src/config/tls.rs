@@ -27,6 +27,8 @@ pub struct TlsSettings {
     pub extended_key_usage: ExtendedKeyUsage,
     /// TLS 1.2 only with extended master secret (`tls.require_ems`).
     pub extended_master_secret: ExtendedMasterSecret,
+    /// Whether clients may resume TLS sessions (`tls.session_resumption`).
+    pub session_resumption: SessionResumption,
     /// Bytes of the longest TLS record sent by listeners that set none of their own, 1 KiB to 16 KiB.
     pub max_record: usize,
 }
@@ -109,6 +111,16 @@ pub enum ExtendedMasterSecret {
     Required,
 }
 
+/// `tls.session_resumption`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionResumption {
+    /// Clients get tickets; a resumed handshake is judged like a full one.
+    #[default]
+    Tickets,
+    /// Every handshake is a full one.
+    Never,
+}
+
 /// The section as the file writes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -126,6 +138,7 @@ struct Section {
     minimum_version: TlsVersion,
     require_eku: bool,
     require_ems: bool,
+    session_resumption: bool,
     #[serde(with = "units::bytes")]
     max_record: usize,
 }
@@ -148,6 +161,10 @@ impl TryFrom<Section> for TlsSettings {
             extended_master_secret: match section.require_ems {
                 true => ExtendedMasterSecret::Required,
                 false => ExtendedMasterSecret::Optional,
+            },
+            session_resumption: match section.session_resumption {
+                true => SessionResumption::Tickets,
+                false => SessionResumption::Never,
             },
             max_record: section.max_record,
         })
@@ -233,6 +250,7 @@ impl Section {
             minimum_version: settings.minimum_version,
             require_eku: settings.extended_key_usage == ExtendedKeyUsage::Required,
             require_ems: settings.extended_master_secret == ExtendedMasterSecret::Required,
+            session_resumption: settings.session_resumption == SessionResumption::Tickets,
             max_record: settings.max_record,
         }
     }
@@ -262,6 +280,7 @@ impl Default for TlsSettings {
             minimum_version: TlsVersion::default(),
             extended_key_usage: ExtendedKeyUsage::default(),
             extended_master_secret: ExtendedMasterSecret::default(),
+            session_resumption: SessionResumption::default(),
             max_record: 16 * 1024,
         }
     }

@@ -68,8 +68,16 @@ pub(super) async fn run(
         }
         Ok(Ok(mut stream)) => {
             stream.get_mut().0.lift();
-            // No client means that the verifier was not asked: nothing to trust.
-            let client = handshake.client()?;
+            let client = match handshake.conclude(stream.get_ref().1) {
+                Ok(client) => client,
+                Err(failure) => {
+                    METRICS.handshakes_failed.increment();
+                    METRICS.resumptions_refused.increment();
+                    note_failure(service, address, &failure);
+                    linger(stream).await;
+                    return None;
+                }
+            };
             let deadline = Instant::now() + service.limits().connect_timeout;
             Some(Established { stream, client, address, deadline, permit, unauthenticated })
         }

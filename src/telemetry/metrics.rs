@@ -112,6 +112,10 @@ metrics! {
     clients_connected: Gauge,
     /// TLS handshakes that failed, client certificates refused included.
     handshakes_failed: Counter,
+    /// TLS sessions that were resumed, and whose certificate was judged again.
+    handshakes_resumed: Counter,
+    /// Resumed TLS sessions whose certificate is no longer good: closed before a byte was decoded.
+    resumptions_refused: Counter,
     /// TLS handshakes, WebSocket requests or CONNECTs that missed their deadline.
     deadlines_missed: Counter,
     /// WebSocket requests refused because of their Origin.

@@ -7,8 +7,8 @@
 //!                                                            one verifier per connection ◄────────┘
 //! ```
 //!
-//! A client certificate is always required; there is no switch for that. Nothing is ever resumed: rustls would copy
-//! the chain of the earlier connection and verify nothing again.
+//! A client certificate is always required; there is no switch for that. A resumed connection is judged like a full
+//! one: rustls would copy the chain of the earlier connection and verify nothing again.
 
 mod cas;
 mod certificate;
@@ -24,6 +24,8 @@ mod judge;
 mod live;
 mod name;
 mod refusal;
+mod resumption;
+mod self_test;
 mod server_identity;
 mod signature;
 mod trust;
@@ -37,6 +39,8 @@ pub use ends::{CertificateEnd, CertificateRole};
 pub use failure::HandshakeFailure;
 pub use live::LiveFault;
 pub use refusal::CertificateRefusal;
+pub use resumption::TicketKeys;
+pub use server_identity::ServerCertificate;
 
 use crate::config::TlsSettings;
 use crate::config::tls::{ExtendedKeyUsage, ExtendedMasterSecret, TlsVersion};
@@ -44,8 +48,10 @@ use crate::policy::{ChainFacts, DeviceKey, Identity, SubjectSelector};
 use crl::RevocationIndex;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, StoresServerSessions};
-use rustls::sign::SingleCertAndKey;
-use rustls::{ConfigBuilder, ServerConfig, SupportedProtocolVersion, WantsVerifier};
+use rustls::{
+    ConfigBuilder, HandshakeKind, ServerConfig, ServerConnection, SupportedProtocolVersion, WantsVerifier,
+};
+use server_identity::ServerIdentity;
 use std::io;
 use std::sync::Arc;
 use trust::TrustBlocks;
@@ -65,12 +71,14 @@ const NEAR_ITS_END: i64 = 30 * 24 * 3600;
 pub struct ServerTls {
     trust: Arc<Trust>,
     denied: Arc<Denied>,
-    identity: Arc<SingleCertAndKey>,
+    identity: Arc<ServerIdentity>,
     /// With versions and cryptography chosen; a connection adds its verifier.
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
     no_sessions: Arc<dyn StoresServerSessions>,
     extended_master_secret: ExtendedMasterSecret,
     alpn: Vec<Vec<u8>>,
+    /// `None`: nothing is resumed.
+    tickets: Option<TicketKeys>,
     ends: Arc<[CertificateEnd]>,
     /// `None`: as long as TLS allows.
     max_record: Option<usize>,
@@ -150,10 +158,17 @@ impl ServerTls {
             no_sessions: Arc::new(NoServerSessionStorage {}),
             extended_master_secret: settings.extended_master_secret,
             alpn: vec![MQTT_PROTOCOL.into()],
+            tickets: None,
             ends: ends.into(),
             max_record: max_record(settings.max_record),
         };
+        self_test::run(&tls)?;
         Ok((tls, notices))
+    }
+
+    /// SHA-256 of the server's certificate, and of the key in it.
+    pub fn server_certificate(&self) -> &ServerCertificate {
+        &self.identity.certificate
     }
 
     /// The certificates that the settings name for the server and as CAs, with their ends.
@@ -182,6 +197,12 @@ impl ServerTls {
         Self { max_record: max_record(bytes), ..self.clone() }
     }
 
+    /// The same for a listener whose clients may resume, by tickets under these keys.
+    #[must_use]
+    pub fn with_tickets(&self, tickets: Option<TicketKeys>) -> Self {
+        Self { tickets, ..self.clone() }
+    }
+
     /// Whom this configuration trusts: for judging live connections, and to compare with another one's.
     pub fn trust(&self) -> &Arc<Trust> {
         &self.trust
@@ -194,10 +215,14 @@ impl ServerTls {
             .builder
             .clone()
             .with_client_cert_verifier(Arc::clone(&verifier) as _)
-            .with_cert_resolver(Arc::clone(&self.identity) as _);
+            .with_cert_resolver(Arc::clone(&self.identity.pair) as _);
         config.session_storage = Arc::clone(&self.no_sessions);
-        config.send_tls13_tickets = 0;
-        config.max_tls13_tickets = 0;
+        if let Some(tickets) = &self.tickets {
+            config.ticketer = Arc::new(tickets.clone());
+        }
+        // One is enough for one return; each holds the client's chain.
+        config.send_tls13_tickets = usize::from(self.tickets.is_some());
+        config.max_tls13_tickets = config.send_tls13_tickets;
         config.max_early_data_size = 0;
         config.require_ems = self.extended_master_secret == ExtendedMasterSecret::Required;
         config.alpn_protocols.clone_from(&self.alpn);
@@ -210,9 +235,19 @@ impl ServerTls {
 }
 
 impl Handshake {
-    /// The accepted client, once the handshake has succeeded.
-    pub fn client(&self) -> Option<Arc<VerifiedClient>> {
-        self.verifier.client()
+    /// The client, once `connection` has come through its handshake. A resumed one is judged now, by its chain of then,
+    /// exactly as a full one has been; only the proof of possession lies in the ticket.
+    ///
+    /// # Errors
+    /// [`Self::refusal`] says why: close the connection before a byte of it is decoded.
+    pub fn conclude(&self, connection: &ServerConnection) -> Result<Arc<VerifiedClient>, HandshakeFailure> {
+        let client = match connection.handshake_kind() {
+            Some(HandshakeKind::Resumed) => self.verifier.judge_resumed(connection.peer_certificates()),
+            Some(HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest) => self.verifier.client(),
+            None => None,
+        };
+        let missing = || HandshakeFailure::Certificate(CertificateRefusal::no_certificate());
+        client.ok_or_else(|| self.certificate_failure().unwrap_or_else(missing))
     }
 
     /// Why the certificate was refused, where the handshake failed for that.

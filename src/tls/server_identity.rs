@@ -9,8 +9,29 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
+
+/// What the server shows, and proves to have the key of.
+#[derive(Debug)]
+pub(super) struct ServerIdentity {
+    pub(super) pair: Arc<SingleCertAndKey>,
+    pub(super) certificate: ServerCertificate,
+}
+
+/// The server's own certificate, to tell whether it is another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerCertificate {
+    /// Its subject, escaped.
+    pub subject: String,
+    /// SHA-256 of the certificate.
+    pub sha256: [u8; 32],
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub spki_sha256: [u8; 32],
+    /// Its last second, Unix time.
+    pub not_after: i64,
+}
 
 /// Reads chain and key and proves that they belong together. The ends of the chain go to `ends`, notices to `notices`.
 pub(super) fn load(
@@ -19,20 +40,25 @@ pub(super) fn load(
     provider: &CryptoProvider,
     ends: &mut Vec<CertificateEnd>,
     notices: &mut Vec<String>,
-) -> Result<Arc<SingleCertAndKey>, TlsError> {
+) -> Result<Arc<ServerIdentity>, TlsError> {
     let items = files::read(certificate, Wanted::Certificates)?;
+    let mut own = None;
     for item in &items {
         let fields = CertificateFields::from_der(&item.der).map_err(|fault| {
             TlsError::Configuration(format!("{}: the certificate cannot be read: {fault}", item.place))
         })?;
         check_version(&fields, &item.place)?;
         ends.push(CertificateEnd::of(CertificateRole::Server, &fields));
+        own.get_or_insert_with(|| ServerCertificate::of(&item.der, &fields));
     }
     let chain: Vec<_> = items.into_iter().map(|item| CertificateDer::from(item.der)).collect();
     notice_chain(&chain, certificate, notices);
+    let own = own.ok_or_else(|| TlsError::Configuration(format!("{} holds no certificate", certificate.display())))?;
     let key = files::read_private_key(private_key)?;
     match CertifiedKey::from_der(chain, key, provider) {
-        Ok(pair) => Ok(Arc::new(SingleCertAndKey::from(pair))),
+        Ok(pair) => {
+            Ok(Arc::new(ServerIdentity { pair: Arc::new(SingleCertAndKey::from(pair)), certificate: own }))
+        }
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(TlsError::Configuration(format!(
             "the private key {} does not belong to the first certificate in {}: name the key it was issued for, and \
              put the server's own certificate before its CAs",
@@ -44,6 +70,17 @@ pub(super) fn load(
             certificate.display(),
             private_key.display()
         ))),
+    }
+}
+
+impl ServerCertificate {
+    fn of(der: &[u8], fields: &CertificateFields<'_>) -> Self {
+        Self {
+            subject: describe(fields.subject),
+            sha256: Sha256::digest(der).into(),
+            spki_sha256: fields.spki_sha256(),
+            not_after: fields.not_after,
+        }
     }
 }
 

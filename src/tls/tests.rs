@@ -5,6 +5,7 @@ mod fixture;
 mod live;
 mod matrix;
 mod protocol;
+mod resumption;
 mod revocation;
 mod settings;
 mod trust_blocks;

@@ -30,6 +30,32 @@ impl ConnectionVerifier {
         self.proven.get().and(self.judged.get()).cloned()
     }
 
+    /// The client of a connection that was resumed with this chain.
+    pub(super) fn judge_resumed(&self, chain: Option<&[CertificateDer<'_>]>) -> Option<Arc<VerifiedClient>> {
+        let (leaf, intermediates) = chain?.split_first()?;
+        match self.judge(leaf, intermediates, UnixTime::now()) {
+            Ok(client) => Some(Arc::new(client)),
+            Err(cause) => {
+                let _ = self.refuse(leaf, &cause);
+                None
+            }
+        }
+    }
+
+    /// Everything that is asked of a certificate but possession of its key, in a full handshake and in a resumed one.
+    fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<VerifiedClient, Cause> {
+        let client = self.trust.judge(leaf, intermediates, now)?;
+        match self.denied.find(&client.key, &client.chain) {
+            Some(entry) => Err(Cause::Denied { device: client.key.to_string(), entry }),
+            None => Ok(client),
+        }
+    }
+
     pub(super) fn refusal(&self) -> Option<&CertificateRefusal> {
         self.refusal.get()
     }
@@ -76,11 +102,7 @@ impl ClientCertVerifier for ConnectionVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        let client =
-            self.trust.judge(end_entity, intermediates, now).map_err(|cause| self.refuse(end_entity, &cause))?;
-        if let Some(entry) = self.denied.find(&client.key, &client.chain) {
-            return Err(self.refuse(end_entity, &Cause::Denied { device: client.key.to_string(), entry }));
-        }
+        let client = self.judge(end_entity, intermediates, now).map_err(|cause| self.refuse(end_entity, &cause))?;
         let _ = self.judged.set(Arc::new(client));
         Ok(ClientCertVerified::assertion())
     }

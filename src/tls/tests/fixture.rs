@@ -1,6 +1,8 @@
 //! A server, a client, and the bytes between them.
 
-use crate::config::tls::{CrlRequired, ExtendedKeyUsage, ExtendedMasterSecret, StaleCrl, TlsVersion};
+use crate::config::tls::{
+    CrlRequired, ExtendedKeyUsage, ExtendedMasterSecret, SessionResumption, StaleCrl, TlsVersion,
+};
 use crate::config::{TlsSettings, TrustBlockSettings};
 use crate::policy::SubjectSelector;
 use crate::tls::ca::{TestCa, TestCertificate};
@@ -40,6 +42,7 @@ impl Site {
             minimum_version: TlsVersion::Tls12,
             extended_key_usage: ExtendedKeyUsage::Optional,
             extended_master_secret: ExtendedMasterSecret::Optional,
+            session_resumption: SessionResumption::Tickets,
             max_record: 16 * 1024,
         };
         Self { folder, ca, settings, selector: SubjectSelector::Dn }
@@ -192,7 +195,7 @@ impl Outcome {
         assert_eq!(self.client_error, None);
         assert!(!self.server.is_handshaking() && !self.client.is_handshaking());
         assert_eq!(self.handshake.refusal(), None);
-        self.handshake.client().unwrap()
+        self.handshake.conclude(&self.server).unwrap()
     }
 
     #[track_caller]
@@ -204,7 +207,7 @@ impl Outcome {
     #[track_caller]
     pub(super) fn refused(&self, alert: AlertDescription, words: &str) -> CertificateRefusal {
         let error = self.server_error.clone().expect("the handshake was to fail");
-        assert!(self.handshake.client().is_none(), "no client after a refusal");
+        assert!(self.handshake.conclude(&self.server).is_err(), "no client after a refusal");
         assert_eq!(self.client_error, Some(Error::AlertReceived(alert)), "{error:?}");
         match self.handshake.explain(&error) {
             HandshakeFailure::Certificate(refusal) => {

@@ -138,7 +138,8 @@ fn the_list_of_an_intermediate_ends_its_devices_even_before_it_is_verified() {
     site.set_crls(&[&forged]);
     let with_forged = site.load();
     assert!(judge(&with_forged, &fine).is_err(), "in doubt, out");
-    assert!(handshake(&with_forged, site.client(&good)).handshake.client().is_none());
+    let outcome = handshake(&with_forged, site.client(&good));
+    assert!(outcome.handshake.conclude(&outcome.server).is_err());
     assert_eq!(judge(&with_forged, &fine), Ok(()));
     // What a forged list named counts as new when the true one names it.
     let genuine = middle.crl("genuine.crl", &numbered(10), &[&good.serial]);

@@ -1,4 +1,4 @@
-//! Versions, groups, suites, ALPN, and that nothing is ever resumed.
+//! Versions, groups, suites, ALPN, and that nothing is resumed where resumption is off.
 
 use super::fixture::{Client, Outcome, Site, handshake, handshake_with};
 use crate::config::tls::{ExtendedMasterSecret, TlsVersion};
@@ -234,7 +234,7 @@ fn a_client_that_refuses_our_certificate_is_explained() {
     let HandshakeFailure::Other { cause, remedy } = outcome.handshake.explain(&error) else { panic!("{error:?}") };
     assert!(cause.contains("refused the server's certificate"), "{cause}");
     assert!(remedy.contains("--cafile"), "{remedy}");
-    assert!(outcome.handshake.client().is_none());
+    assert!(outcome.handshake.conclude(&outcome.server).is_err());
 }
 
 #[test]
