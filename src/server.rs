@@ -3,32 +3,36 @@
 //! ```text
 //! store -> policy -> hub <- listeners (one TLS configuration each)
 //!   '- authority <- admin socket           signals, tick, rules that end
+//!            '------- reload <- SIGHUP, `certmq reload`, file watch
 //! ```
 
 mod audit;
 mod expiry;
+mod file_watch;
 mod listeners;
 mod live;
+mod reload;
 mod sys;
 mod trust_watch;
 
 use crate::admin::{Place, PolicyAuthority, Service as AdminService, socket};
 use crate::config::Settings;
-use crate::hub::{Hub, Wakes};
+use crate::hub::{Hub, Touched, Wakes};
 use crate::net::Service;
 use crate::protocol::ReasonCode;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
 use crate::telemetry::audit::Audit;
 use crate::tls::{Denied, Freshness, StaleList};
 use expiry::ExpiryWatch;
-use live::{LiveHub, Watches};
+use live::LiveHub;
+pub use reload::SettingsSource;
+use reload::{Cause, InForce, Reloader, Watches};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use trust_watch::TrustWatch;
 
 /// How often the hub looks at its deadlines: keep alive, expiry and will delays are as exact as this.
 const TICK: Duration = Duration::from_millis(100);
@@ -77,14 +81,18 @@ pub enum ErrorKind {
     System,
 }
 
-/// Runs a broker until it is told to stop by SIGTERM or SIGINT. Calls `ready` when every listener accepts.
+/// Runs a broker until it is told to stop by SIGTERM or SIGINT; SIGHUP reloads what `source` says by then. Calls
+/// `ready` when every listener accepts.
 ///
 /// # Errors
 /// [`ServerError`], before anything is served.
-pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerError> {
+pub fn run(settings: Settings, source: SettingsSource, ready: impl FnOnce(&Ready)) -> Result<(), ServerError> {
     // First what leaves no trace when it fails.
     let denied = Arc::<Denied>::default();
-    let tls = listeners::tls(&settings, unix_now())?.with_denied(Arc::clone(&denied));
+    let read = reload::fingerprint(&settings);
+    let (tls, _) = listeners::tls(&settings, unix_now())?;
+    let tls = tls.with_denied(Arc::clone(&denied));
+    let tickets = listeners::tickets(&settings)?;
     let store = PolicyStore::open(&settings.storage.path).map_err(ServerError::of_store)?;
     let policy = PolicyAuthority::load(&store, settings.policy_settings(), unix_now()).map_err(ServerError::of_load)?;
     denied.put_in_force(Arc::clone(policy.deny_list()));
@@ -98,25 +106,34 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         .map_err(|error| ServerError::system(&format!("the runtime cannot start: {error}")))?;
     let hub = Hub::new(Arc::clone(&policy), settings.mqtt.clone(), settings.limits.clone());
     runtime.block_on(async {
-        let bound = listeners::bind(&settings, &tls)?;
+        let bound = listeners::bind(&settings, &tls, &tickets)?;
         let addresses = bound.addresses()?;
         let audit = audit::start(&settings, &store)?;
         let service = Service::audited(Arc::clone(&hub), audit.clone());
-        let watch = Arc::new(TrustWatch::default());
-        let expiry = Arc::new(ExpiryWatch::default());
-        expiry.set(tls.ends());
-        let live = LiveHub::new(
-            Arc::clone(&service),
-            addresses.clone(),
-            Watches { trust: Arc::clone(&watch), expiry: Arc::clone(&expiry) },
-            denied,
-        );
+        let watches = Watches::default();
+        watches.expiry.set(tls.ends());
+        watches.trust.loaded(tls.trust(), unix_now());
+        let live = LiveHub::new(Arc::clone(&service), addresses.clone(), watches.clone(), denied);
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
+        authority.judge_by(Arc::clone(tls.trust()) as _);
         let socket = socket::bind(&settings.storage.admin_socket())
             .map_err(|error| ServerError { kind: ErrorKind::Configuration, message: error.to_string() })?;
-        let trust = settings.tls.trust.iter().map(|block| block.name.clone()).collect();
-        let admin = AdminService::new(Arc::clone(&authority), settings.identity.subject, trust);
-        let admin = Arc::new(admin.with_cas(settings.tls.clone()).audited(audit.clone(), Place::Socket));
+        for warning in tls.trust().list_warnings(unix_now()).iter().filter(|list| list.freshness == Freshness::Stale) {
+            audit.record(trust_watch::stale(warning));
+        }
+        let in_force = InForce { settings: settings.clone(), tls, tickets };
+        let reloader = Arc::new(Reloader::new(
+            source,
+            in_force,
+            bound.doors(),
+            Arc::clone(&service),
+            Arc::clone(&authority),
+            watches.clone(),
+            read,
+        ));
+        let admin = AdminService::new(Arc::clone(&authority), settings.identity.subject, settings.tls.clone());
+        let admin = admin.reloaded_by(Arc::clone(&reloader) as _).audited(audit.clone(), Place::Socket);
+        let admin = Arc::new(admin);
 
         let (stop, stopped) = watch::channel(false);
         let (alive, gone) = mpsc::channel(1);
@@ -126,26 +143,21 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         drop(alive);
         let admin = tokio::spawn(socket::serve(socket, admin, until_changed(stopped.clone())));
         tokio::spawn(tick(Arc::clone(&service), stopped.clone()));
-        tokio::spawn(watch_expiry(expiry, Arc::clone(&service), stopped.clone()));
+        tokio::spawn(watch_expiry(watches.expiry, Arc::clone(&service), stopped.clone()));
         if !settings.mqtt.sys_interval.is_zero() {
             tokio::spawn(sys::publish(Arc::clone(&service), settings.mqtt.sys_interval, stopped.clone()));
         }
         tokio::spawn(audit::tally(Arc::clone(&service), stopped.clone()));
-        let trust = Arc::clone(tls.trust());
-        watch.loaded(&trust, unix_now());
-        for warning in trust.list_warnings(unix_now()).iter().filter(|warning| warning.freshness == Freshness::Stale) {
-            audit.record(trust_watch::stale(warning));
-        }
-        // The sweep of live connections belongs here; until it does, nobody shall believe that it ran.
-        let judge_anew = |lists: &[StaleList]| {
-            for list in lists {
-                tracing::error!(
-                    issuer = list.issuer,
-                    "stale_crl = \"disconnect\": live connections are not closed yet"
-                );
-            }
+        let trust = {
+            let reloader = Arc::clone(&reloader);
+            move || reloader.trust()
         };
-        tokio::spawn(trust_watch::run(watch, move || Arc::clone(&trust), judge_anew, audit.clone(), stopped.clone()));
+        let judge_anew = {
+            let reloader = Arc::clone(&reloader);
+            move |lists: &[StaleList]| end_stale(&reloader, lists)
+        };
+        tokio::spawn(trust_watch::run(watches.trust, trust, judge_anew, audit.clone(), stopped.clone()));
+        tokio::spawn(file_watch::run(Arc::clone(&reloader), stopped.clone()));
         tokio::spawn(end_rules(Arc::clone(&authority), audit.clone(), stopped));
 
         let signals = Signals::new()?;
@@ -154,7 +166,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Ready)) -> Result<(), ServerE
         tracing::info!(mqtts = list(&addresses.mqtts), wss, version = env!("CARGO_PKG_VERSION"), "listening");
         audit::started(&audit, &authority.policy(), &addresses);
         ready(&addresses);
-        signals.wait_for_stop().await;
+        signals.wait_for_stop(&reloader).await;
 
         // The receiver lives as long as the tasks that watch it.
         let _ = stop.send(true);
@@ -239,6 +251,15 @@ async fn end_rules(authority: Arc<PolicyAuthority>, audit: Audit, mut stopped: w
     }
 }
 
+/// Ends the connections whose certificates can no longer be checked, where their block says so.
+fn end_stale(reloader: &Arc<Reloader>, lists: &[StaleList]) {
+    for list in lists {
+        tracing::error!(issuer = list.issuer, place = list.place, "stale: ending the connections that depend on it");
+    }
+    let reloader = Arc::clone(reloader);
+    tokio::task::spawn_blocking(move || reloader.sweep(&[Touched::Everyone], "a stale revocation list"));
+}
+
 async fn until_changed(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.changed().await;
 }
@@ -260,14 +281,16 @@ impl Signals {
         })
     }
 
-    async fn wait_for_stop(mut self) {
+    async fn wait_for_stop(mut self, reloader: &Arc<Reloader>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => tracing::warn!(
-                    "SIGHUP: reload is not built yet; restart the broker to read settings, certificates and CRLs anew"
-                ),
+                _ = self.hang_up.recv() => {
+                    let reloader = Arc::clone(reloader);
+                    // What came of it stands in log, status and audit. It blocks, and a signal to stop may come meanwhile.
+                    tokio::task::spawn_blocking(move || reloader.run(&Cause::Signal));
+                }
             }
         }
     }

@@ -51,6 +51,8 @@ pub enum Reply {
     Denials(DenialsView),
     /// To `AuditAnchor`; none before the first.
     AuditAnchor(Option<Head>),
+    /// To `Reload`.
+    Reloaded(ReloadView),
     /// To `ListDenials`.
     DenyList(Vec<DenialView>),
 }
@@ -64,6 +66,30 @@ pub struct DenialsView {
     pub next: u64,
     /// Refusals since the last page that are gone already, of whatever device.
     pub skipped: u64,
+}
+
+/// What a reload changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadView {
+    /// One line each; empty: nothing.
+    pub changes: Vec<String>,
+    /// Connections that were closed.
+    pub closed: u64,
+    /// Whose, as far as they are named.
+    pub devices: Vec<String>,
+    /// Of the roots and the server's key; session tickets of an earlier one are worthless.
+    pub trust_epoch: u64,
+    /// Settings that have changed and wait for a restart.
+    pub restart: Vec<String>,
+    /// What should be looked at.
+    pub warnings: Vec<String>,
+}
+
+impl ReloadView {
+    /// Whether everything is as it was.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.closed == 0
+    }
 }
 
 /// How the broker and its policy are.

@@ -146,6 +146,8 @@ pub enum Request {
     },
     /// The deny list.
     ListDenials {},
+    /// Reads settings, certificates, CAs and revocation lists anew.
+    Reload {},
     /// Takes an entry out of the deny list.
     LiftDenial {
         /// Its number.
@@ -278,6 +280,7 @@ impl Request {
             | Self::DisconnectSessions { .. }
             | Self::RemoveSessions { .. }
             | Self::Denials { .. }
+            | Self::Reload {}
             | Self::AuditAnchor {} => false,
         }
     }

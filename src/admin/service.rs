@@ -6,6 +6,7 @@ mod devices;
 mod explain;
 mod fleet;
 mod groups;
+mod reload;
 mod resolve;
 mod revocations;
 mod rules;
@@ -15,6 +16,7 @@ mod sessions;
 mod tests;
 
 pub use audited::Place;
+pub use reload::Reload;
 
 use super::authority::{CommitError, PolicyAuthority};
 use super::reply::{AdminError, ChangeOutcome, ChangeView, Fault, PolicyView, Reply, StatusView};
@@ -24,6 +26,7 @@ use crate::policy::{Change, ChangeSet, CompileError, SubjectSelector};
 use crate::store::policy_store::{PolicyStore, StoreError};
 use crate::telemetry::audit::Audit;
 use audited::Command;
+use reload::TlsSource;
 use std::sync::Arc;
 
 /// Carries out requests.
@@ -34,9 +37,8 @@ pub struct Service {
     place: Place,
     authority: Arc<PolicyAuthority>,
     selector: SubjectSelector,
-    trust_blocks: Vec<String>,
-    /// Where the CAs are that issuers are named after.
-    tls: TlsSettings,
+    /// Whose blocks records belong to, and where the CAs are that issuers are named after.
+    tls: TlsSource,
 }
 
 /// Who asks, and when.
@@ -57,17 +59,17 @@ struct Plan {
 }
 
 impl Service {
-    /// A service on `authority`. `selector` is what names a device, `trust_blocks` the names of the blocks in the
-    /// settings: records of others could never connect.
-    pub fn new(authority: Arc<PolicyAuthority>, selector: SubjectSelector, trust_blocks: Vec<String>) -> Self {
-        let (audit, place, tls) = (Audit::default(), Place::default(), TlsSettings::default());
-        Self { audit, place, authority, selector, trust_blocks, tls }
+    /// A service on `authority`. `selector` is what names a device; records of other trust blocks than those of `tls`
+    /// could never connect.
+    pub fn new(authority: Arc<PolicyAuthority>, selector: SubjectSelector, tls: TlsSettings) -> Self {
+        let (audit, place) = (Audit::default(), Place::default());
+        Self { audit, place, authority, selector, tls: TlsSource::Settings(tls) }
     }
 
-    /// The same, knowing the CAs that `tls` names.
+    /// The same in a broker that `reload` reloads.
     #[must_use]
-    pub fn with_cas(self, tls: TlsSettings) -> Self {
-        Self { tls, ..self }
+    pub fn reloaded_by(self, reload: Arc<dyn Reload>) -> Self {
+        Self { tls: TlsSource::Broker(reload), ..self }
     }
 
     /// The authority below.
@@ -109,6 +111,7 @@ impl Service {
             Request::Export {} => self.export(),
             Request::Apply { text } => self.apply(call, &text),
             Request::Revoke { target } => self.revoke(call, &target),
+            Request::Reload {} => self.reload(call),
             Request::ListDenials {} => Ok(self.list_denials()),
             Request::LiftDenial { id } => self.lift(call, id),
             Request::ListSessions { who, after } => self.list_sessions(who.as_ref(), after),

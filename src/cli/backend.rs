@@ -73,7 +73,7 @@ pub(super) fn running_broker(settings: &Settings) -> Result<Backend, Failure> {
         None => {
             let socket = settings.storage.admin_socket();
             let message = format!(
-                "no broker answers at {}: sessions and refusals live in the memory of a running broker; start it with `certmq serve`",
+                "no broker answers at {}: only a running broker can answer this; start it with `certmq serve`",
                 socket.display()
             );
             Err(Failure::new(Exit::Unavailable, message))
@@ -101,13 +101,8 @@ pub(super) fn service(settings: &Settings) -> Result<Service, Failure> {
     let audit = Audit::start(folder, Retention::of(&settings.limits), store.audit())
         .map_err(|error| Failure::new(Exit::Software, format!("the audit trail has no thread: {error}")))?;
     let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(Offline)));
-    let service = Service::new(authority, settings.identity.subject, trust_blocks(settings));
-    Ok(service.with_cas(settings.tls.clone()).audited(audit, Place::Offline))
-}
-
-/// The names of the trust blocks.
-pub(super) fn trust_blocks(settings: &Settings) -> Vec<String> {
-    settings.tls.trust.iter().map(|block| block.name.clone()).collect()
+    let service = Service::new(authority, settings.identity.subject, settings.tls.clone());
+    Ok(service.audited(audit, Place::Offline))
 }
 
 /// Why a store that is there gives no policy.

@@ -25,6 +25,7 @@ mod import;
 mod man;
 pub mod output;
 mod quickstart;
+mod reload;
 mod revoke;
 mod serve;
 mod session;
@@ -99,6 +100,7 @@ enum Command {
     Revoke(revoke::Arguments),
     Session(session::Arguments),
     Status(status::Arguments),
+    Reload(reload::Arguments),
     Store(store::Arguments),
     #[command(hide = true)]
     Completions(completions::Arguments),
@@ -146,6 +148,7 @@ impl Command {
             Self::Revoke(arguments) => arguments.run(context),
             Self::Session(arguments) => arguments.run(context),
             Self::Status(arguments) => arguments.run(context),
+            Self::Reload(arguments) => arguments.run(context),
             Self::Store(arguments) => arguments.run(context),
             Self::Completions(arguments) => arguments.run(),
             Self::Man(arguments) => arguments.run(),

@@ -31,14 +31,17 @@ const ADDRESS: &str = "127.0.0.1:8883";
 
 impl Arguments {
     pub(super) fn run(self, context: &Context) -> Outcome {
-        let mut settings = context.preset_settings(vec![("listeners.mqtts", ADDRESS.to_owned())])?;
-        open_websocket(&mut settings.listeners);
+        let settings = settings_of(context)?;
         judge_free(&settings)?;
         let credentials = Credentials::prepare(Path::new(CERTIFICATES), &settings)?;
         provision::provision(&settings, &credentials)?;
         judge_clients();
         let (storage, output) = (Storage::of(&settings)?, context.output);
-        serve::serve(settings, |ready| {
+        let again = {
+            let context = context.clone();
+            serve::again(move || settings_of(&context))
+        };
+        serve::serve(settings, again, |ready| {
             let (mqtts, wss) = (client_address(&ready.mqtts), client_address(&ready.wss));
             let lines = Lines::new(&credentials, &storage, mqtts, wss);
             // A reader of stdout that went away is no reason to stop serving.
@@ -46,6 +49,12 @@ impl Arguments {
         })
         .map_err(suggest_port)
     }
+}
+
+fn settings_of(context: &Context) -> Result<Settings, Failure> {
+    let mut settings = context.preset_settings(vec![("listeners.mqtts", ADDRESS.to_owned())])?;
+    open_websocket(&mut settings.listeners);
+    Ok(settings)
 }
 
 /// Where the commands find the broker from any folder.

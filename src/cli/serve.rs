@@ -2,12 +2,12 @@
 
 use super::{Context, Exit, Failure, Outcome, after_help, output};
 use crate::config::{LogFormat, Settings};
-use crate::server::{self, ErrorKind, Ready, ServerError};
+use crate::server::{self, ErrorKind, Ready, ServerError, SettingsSource};
 use crate::telemetry::log;
 use serde::Serialize;
 use std::net::SocketAddr;
 
-/// Run the broker in the foreground; SIGTERM ends it in order
+/// Run the broker in the foreground; SIGTERM ends it in order, SIGHUP reloads
 #[derive(Debug, clap::Args)]
 #[command(after_help = after_help(
     &[
@@ -40,11 +40,14 @@ struct Document {
 
 impl Arguments {
     pub(super) fn run(self, context: &Context) -> Outcome {
-        serve(context.settings()?, |ready| {
+        let settings = context.settings()?;
+        let context = context.clone();
+        let output = context.output;
+        serve(settings, again(move || context.settings()), |ready| {
             let list = |list: &[SocketAddr]| list.iter().map(ToString::to_string).collect();
             let document = Document { mqtts: list(&ready.mqtts), wss: list(&ready.wss) };
             // A reader of stdout that went away is no reason to stop serving.
-            let _ = context.output.write(&document, Document::text);
+            let _ = output.write(&document, Document::text);
         })
     }
 }
@@ -58,10 +61,15 @@ impl Document {
 }
 
 /// Runs the broker with its log until it is told to stop.
-pub(super) fn serve(settings: Settings, ready: impl FnOnce(&Ready)) -> Outcome {
+pub(super) fn serve(settings: Settings, source: SettingsSource, ready: impl FnOnce(&Ready)) -> Outcome {
     start_log(&settings)?;
-    server::run(settings, ready).map_err(failure)?;
+    server::run(settings, source, ready).map_err(failure)?;
     Ok(Exit::Success)
+}
+
+/// Where a reload finds the settings: the file as it is by then, with the environment and flags of this process.
+pub(super) fn again(load: impl Fn() -> Result<Settings, Failure> + Send + Sync + 'static) -> SettingsSource {
+    Box::new(move || load().map_err(|failure| failure.message().to_owned()))
 }
 
 fn start_log(settings: &Settings) -> Result<(), Failure> {

@@ -48,12 +48,26 @@ impl Hub {
     /// may not stay. `unix`: now, in seconds. Waits for the packet that each of them is being served, if any, and for
     /// nothing else; no lock may be held.
     pub fn sweep(&self, touched: &Touched, unix: i64, wakes: &mut Wakes) -> Swept {
+        self.sweep_telling(touched, unix, wakes, |_| {})
+    }
+
+    /// As [`Hub::sweep`]; `closed` is told the device of each connection that was closed.
+    pub fn sweep_telling(
+        &self,
+        touched: &Touched,
+        unix: i64,
+        wakes: &mut Wakes,
+        mut closed: impl FnMut(&DeviceKey),
+    ) -> Swept {
         let mut swept = Swept::default();
         for Found { cell, connection } in self.touched(touched) {
             let Some(verdict) = self.judge_live(&cell, connection, unix) else { continue };
             swept.judged += 1;
-            if let Err(lapse) = verdict {
-                swept.closed += usize::from(self.dismiss(&cell, connection, lapse, wakes).is_some());
+            if let Err(lapse) = verdict
+                && self.dismiss(&cell, connection, lapse, wakes).is_some()
+            {
+                swept.closed += 1;
+                closed(&cell.key.device);
             }
             if swept.closed % SLICE == 0 {
                 wakes.wake();

@@ -7,6 +7,7 @@ use crate::telemetry::denials::{Details, Kind, Refused};
 use crate::telemetry::metrics::METRICS;
 use crate::telemetry::sampled::Sampled;
 use crate::tls::{CertificateRefusal, Handshake, HandshakeFailure, VerifiedClient};
+use rustls::HandshakeKind;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,6 +79,9 @@ pub(super) async fn run(
                     return None;
                 }
             };
+            if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+                METRICS.handshakes_resumed.increment();
+            }
             let deadline = Instant::now() + service.limits().connect_timeout;
             Some(Established { stream, client, address, deadline, permit, unauthenticated })
         }

@@ -47,7 +47,7 @@ pub struct Listener {
     socket: TcpListener,
     framing: Framing,
     /// Loaded anew for each connection, so that it can be swapped whole.
-    tls: ArcSwap<ServerTls>,
+    tls: Arc<ArcSwap<ServerTls>>,
 }
 
 impl Service {
@@ -101,7 +101,12 @@ impl Listener {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(4096)?;
-        Ok(Self { socket: TcpListener::from_std(socket.into())?, framing, tls: ArcSwap::from_pointee(tls) })
+        Ok(Self { socket: TcpListener::from_std(socket.into())?, framing, tls: Arc::new(ArcSwap::from_pointee(tls)) })
+    }
+
+    /// What it judges clients by: store another one, and handshakes that begin from then on are judged by it.
+    pub fn tls(&self) -> Arc<ArcSwap<ServerTls>> {
+        Arc::clone(&self.tls)
     }
 
     /// Where it listens.

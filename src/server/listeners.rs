@@ -1,20 +1,22 @@
 //! From the settings to bound listeners.
 
 use super::{ErrorKind, Ready, ServerError};
-use crate::config::{Limits, Listeners, Settings};
+use crate::config::tls::SessionResumption;
+use crate::config::{Limits, Listeners, Settings, WebSocketSettings};
 use crate::net::{Framing, Listener};
 use crate::pki;
-use crate::tls::{HTTP_PROTOCOL, MQTT_PROTOCOL, ServerTls, TlsError};
+use crate::tls::{HTTP_PROTOCOL, MQTT_PROTOCOL, ServerTls, TicketKeys, TlsError};
+use arc_swap::ArcSwap;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// File descriptors that are not client connections: the store, sockets, logs.
 const OTHER_FILES: u64 = 100;
 
-/// Loads what every listener judges clients by. A revocation list of our own CA that is past half its life is issued
-/// anew first.
-pub(super) fn tls(settings: &Settings, now: i64) -> Result<ServerTls, ServerError> {
+/// Issues revocation lists of our own CA anew that are past half their life.
+pub(super) fn refresh_own_lists(settings: &Settings, now: i64) {
     for path in settings.tls.trust.iter().flat_map(|block| &block.crl) {
         match pki::refresh_crl_if_due(path, now) {
             Ok(Some(_)) => tracing::info!(path = %path.display(), "revocation list re-issued: half its life was over"),
@@ -23,6 +25,11 @@ pub(super) fn tls(settings: &Settings, now: i64) -> Result<ServerTls, ServerErro
             Err(error) => tracing::error!(path = %path.display(), "the revocation list is not re-issued: {error}"),
         }
     }
+}
+
+/// Loads what every listener judges clients by, with notices, which are in the log already.
+pub(super) fn tls(settings: &Settings, now: i64) -> Result<(ServerTls, Vec<String>), ServerError> {
+    refresh_own_lists(settings, now);
     let (tls, notices) = ServerTls::load(&settings.tls, settings.identity.subject, now).map_err(|error| {
         let kind = match error {
             TlsError::Configuration(_) => ErrorKind::Configuration,
@@ -30,10 +37,72 @@ pub(super) fn tls(settings: &Settings, now: i64) -> Result<ServerTls, ServerErro
         };
         ServerError { kind, message: error.to_string() }
     })?;
-    for notice in notices {
+    for notice in &notices {
         tracing::warn!("{notice}");
     }
-    Ok(tls)
+    Ok((tls, notices))
+}
+
+/// The ticket keys of each listener of the settings, for one trust epoch; none where nothing is resumed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TicketsOfListeners {
+    mqtts: Option<TicketKeys>,
+    wss: Option<TicketKeys>,
+}
+
+/// New keys: tickets of before are worthless.
+pub(super) fn tickets(settings: &Settings) -> Result<TicketsOfListeners, ServerError> {
+    if settings.tls.session_resumption == SessionResumption::Never {
+        return Ok(TicketsOfListeners::default());
+    }
+    let keys = || TicketKeys::generate().map(Some).map_err(|error| ServerError::system(&error.to_string()));
+    Ok(TicketsOfListeners { mqtts: keys()?, wss: keys()? })
+}
+
+/// What of `wanted` can change while a listener is open.
+pub(super) fn take_reloadable(listeners: &mut Listeners, wanted: &Listeners) {
+    listeners.mqtts.alpn.clone_from(&wanted.mqtts.alpn);
+    listeners.mqtts.max_record = wanted.mqtts.max_record;
+    if let (Some(wss), Some(wanted)) = (&mut listeners.wss, &wanted.wss) {
+        wss.alpn.clone_from(&wanted.alpn);
+        wss.max_record = wanted.max_record;
+    }
+}
+
+/// The configuration of `listeners.mqtts`.
+fn mqtts_tls(settings: &Settings, tls: &ServerTls, tickets: &TicketsOfListeners) -> ServerTls {
+    let mqtts = &settings.listeners.mqtts;
+    tls.with_alpn(MQTT_PROTOCOL, &mqtts.alpn)
+        .with_max_record(mqtts.max_record(&settings.tls))
+        .with_tickets(tickets.mqtts.clone())
+}
+
+/// That of `listeners.wss`.
+fn wss_tls(settings: &Settings, wss: &WebSocketSettings, tls: &ServerTls, tickets: &TicketsOfListeners) -> ServerTls {
+    tls.with_alpn(HTTP_PROTOCOL, &wss.alpn)
+        .with_max_record(wss.max_record(&settings.tls))
+        .with_tickets(tickets.wss.clone())
+}
+
+/// Where listeners look what they judge clients by.
+#[derive(Debug)]
+pub(super) struct Doors {
+    mqtts: Vec<Arc<ArcSwap<ServerTls>>>,
+    wss: Vec<Arc<ArcSwap<ServerTls>>>,
+}
+
+impl Doors {
+    /// Handshakes that begin from now on are judged by `tls`.
+    pub(super) fn put_in_force(&self, settings: &Settings, tls: &ServerTls, tickets: &TicketsOfListeners) {
+        let swap = |doors: &[Arc<ArcSwap<ServerTls>>], tls: ServerTls| {
+            let tls = Arc::new(tls);
+            doors.iter().for_each(|door| door.store(Arc::clone(&tls)));
+        };
+        swap(&self.mqtts, mqtts_tls(settings, tls, tickets));
+        if let Some(wss) = &settings.listeners.wss {
+            swap(&self.wss, wss_tls(settings, wss, tls, tickets));
+        }
+    }
 }
 
 /// Every listener of the broker.
@@ -43,12 +112,12 @@ pub(super) struct Bound {
 }
 
 /// Binds every address, or none.
-pub(super) fn bind(settings: &Settings, tls: &ServerTls) -> Result<Bound, ServerError> {
+pub(super) fn bind(settings: &Settings, tls: &ServerTls, tickets: &TicketsOfListeners) -> Result<Bound, ServerError> {
     let Listeners { mqtts, wss } = &settings.listeners;
-    let plain = tls.with_alpn(MQTT_PROTOCOL, &mqtts.alpn).with_max_record(mqtts.max_record(&settings.tls));
+    let plain = mqtts_tls(settings, tls, tickets);
     let mqtts = bind_all("listeners.mqtts", &mqtts.bind, &plain, &Framing::Plain)?;
     let wss = wss.as_ref().map_or(Ok(Vec::new()), |wss| {
-        let tls = tls.with_alpn(HTTP_PROTOCOL, &wss.alpn).with_max_record(wss.max_record(&settings.tls));
+        let tls = wss_tls(settings, wss, tls, tickets);
         bind_all("listeners.wss", &wss.bind, &tls, &Framing::WebSocket(wss.origins.as_slice().into()))
     })?;
     Ok(Bound { mqtts, wss })
@@ -67,6 +136,12 @@ fn bind_all(
 }
 
 impl Bound {
+    /// Where its listeners look.
+    pub(super) fn doors(&self) -> Doors {
+        let doors = |listeners: &[Listener]| listeners.iter().map(Listener::tls).collect();
+        Doors { mqtts: doors(&self.mqtts), wss: doors(&self.wss) }
+    }
+
     /// Where they listen, with the ports that the system chose.
     pub(super) fn addresses(&self) -> Result<Ready, ServerError> {
         Ok(Ready { mqtts: addresses(&self.mqtts)?, wss: addresses(&self.wss)? })

@@ -1,7 +1,6 @@
 //! What the operator's side does to the running hub.
 
-use super::expiry::ExpiryWatch;
-use super::trust_watch::TrustWatch;
+use super::reload::Watches;
 use super::{Ready, unix_now};
 use crate::admin::reply::BrokerView;
 use crate::admin::{Live, Running};
@@ -22,13 +21,6 @@ pub(super) struct LiveHub {
     watches: Watches,
     /// What handshakes ask.
     denied: Arc<Denied>,
-}
-
-/// What is looked at as time passes, for `certmq status`.
-#[derive(Debug)]
-pub(super) struct Watches {
-    pub(super) trust: Arc<TrustWatch>,
-    pub(super) expiry: Arc<ExpiryWatch>,
 }
 
 impl LiveHub {
@@ -104,7 +96,7 @@ impl Live for LiveHub {
             uptime_seconds: self.service.now().since(Moment(0)).as_secs(),
             mqtts: self.addresses.mqtts.iter().map(ToString::to_string).collect(),
             wss: self.addresses.wss.iter().map(ToString::to_string).collect(),
-            warnings: self.watches.trust.warnings(),
+            warnings: self.watches.alarm.text().into_iter().chain(self.watches.trust.warnings()).collect(),
             certificates: self.watches.expiry.view(unix),
             metrics: counts.chain(metrics).collect(),
         })

@@ -174,6 +174,12 @@ metrics! {
     denials_left_out: Counter,
     /// Retained messages refused because a limit was reached.
     retained_over_limit: Counter,
+    /// Reloads that changed something.
+    reloads: Counter,
+    /// Reloads that failed: everything stayed as it was.
+    reloads_failed: Counter,
+    /// The epoch of roots and server key; session tickets of an earlier one are worthless.
+    trust_epoch: Level,
     /// Revocation lists in force, one for each issuer.
     crl_lists: Level,
     /// Those of them past their nextUpdate.

@@ -25,6 +25,8 @@ pub struct TrustDifference {
     pub reinstated: Vec<RevokedCertificates>,
     /// Lists that are stale where there was none, or one that was not.
     pub stale: Vec<StaleList>,
+    /// Lists that replace an older one of their issuer.
+    pub renewed: Vec<RenewedList>,
     /// Blocks that came or went, or that judge otherwise.
     pub blocks: Vec<BlockChange>,
 }
@@ -48,6 +50,17 @@ pub struct RevokedCertificates {
     /// As in [`Certificate::issuer`].
     pub issuer_name: [u8; 16],
     serials: SerialSet,
+}
+
+/// A list that is newer than the one before.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RenewedList {
+    /// The name of its issuer, escaped.
+    pub issuer: String,
+    /// File, and place in it.
+    pub place: String,
+    /// Unix seconds.
+    pub next_update: i64,
 }
 
 /// A list past its nextUpdate.
@@ -97,11 +110,12 @@ impl TrustDifference {
             revoked: serials_only_in(after, before),
             reinstated: serials_only_in(before, after),
             stale: newly_stale(before, after, now),
+            renewed: renewed(before, after),
             blocks: changed_blocks(&old.blocks, &new.blocks),
         }
     }
 
-    /// Nothing changes for anybody.
+    /// Nothing changes for anybody today.
     pub fn is_empty(&self) -> bool {
         self.anchors_removed.is_empty()
             && self.anchors_added.is_empty()
@@ -131,6 +145,9 @@ impl fmt::Display for TrustDifference {
         );
         lines.extend(self.stale.iter().map(|list| {
             format!("the CRL of {} in {} is stale since {}", list.issuer, list.place, date(list.next_update))
+        }));
+        lines.extend(self.renewed.iter().map(|list| {
+            format!("a newer CRL of {} in {}, good until {}", list.issuer, list.place, date(list.next_update))
         }));
         f.write_str(&lines.join("\n"))
     }
@@ -162,6 +179,11 @@ impl RevokedCertificates {
 }
 
 impl Trust {
+    /// SHA-256 of the SubjectPublicKeyInfo of every CA of a block.
+    pub fn anchors_of(&self, block: &str) -> impl Iterator<Item = [u8; 32]> {
+        self.blocks.named(block).into_iter().flat_map(|block| block.cas().map(|ca| *ca.spki_sha256))
+    }
+
     /// Lists whose nextUpdate lies after `since` and not after `now` (Unix seconds), and what their going stale asks
     /// of live connections is [`Self::judge_live`]'s to say. Empty where no block says `stale_crl = "disconnect"`.
     pub fn lists_to_disconnect(&self, since: i64, now: i64) -> Vec<StaleList> {
@@ -215,6 +237,26 @@ fn newly_stale(old: &RevocationIndex, new: &RevocationIndex, now: i64) -> Vec<St
         new.in_force().iter().filter(|list| list.list.is_stale(now) && !known(list)).map(stale_list).collect();
     stale.sort_by(|a, b| a.place.cmp(&b.place));
     stale
+}
+
+fn renewed(old: &RevocationIndex, new: &RevocationIndex) -> Vec<RenewedList> {
+    let before = old.in_force();
+    let replaces = |list: &&InForce| {
+        let mut of_issuer = before.iter().filter(|old| (old.name, old.key) == (list.name, list.key)).peekable();
+        of_issuer.peek().is_some() && of_issuer.all(|old| old.list.this_update < list.list.this_update)
+    };
+    let mut renewed: Vec<_> = new
+        .in_force()
+        .iter()
+        .filter(replaces)
+        .map(|list| RenewedList {
+            issuer: list.list.issuer.clone(),
+            place: list.list.place.clone(),
+            next_update: list.list.next_update,
+        })
+        .collect();
+    renewed.sort();
+    renewed
 }
 
 fn stale_list(list: &InForce) -> StaleList {

@@ -7,7 +7,7 @@ use super::Trust;
 use super::crl::{IssuerId, RevocationFault};
 use super::name::{date, hex};
 use crate::policy::chain::first_half;
-use crate::policy::{ChainFacts, DeviceKey};
+use crate::policy::{ChainFacts, DeviceKey, Lapse, LiveJudge};
 
 /// Why a client that was let in earlier may not stay.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +89,20 @@ impl Trust {
         stale?;
         // As webpki has it: valid up to and including the last second.
         if now > chain.not_after { Err(LiveFault::Expired { not_after: chain.not_after }) } else { Ok(()) }
+    }
+}
+
+/// What the hub asks of live connections and of writers.
+impl LiveJudge for Trust {
+    fn judge(&self, device: &DeviceKey, chain: &ChainFacts, now: i64) -> Result<(), Lapse> {
+        self.judge_live(device, chain, now).map_err(|fault| match fault {
+            LiveFault::BlockRemoved { .. } | LiveFault::AnchorRemoved { .. } | LiveFault::SubjectRemoved { .. } => {
+                Lapse::Untrusted
+            }
+            LiveFault::Revoked { .. } => Lapse::Listed,
+            LiveFault::StaleList { .. } => Lapse::Unchecked,
+            LiveFault::Expired { .. } => Lapse::Expired,
+        })
     }
 }
 

@@ -34,7 +34,9 @@ mod verifier;
 pub use cas::{CaName, trusted_cas};
 pub use crl::{Freshness, ListWarning, RevocationStatus};
 pub use denied::Denied;
-pub use difference::{AnchorChange, BlockChange, BlockChangeKind, RevokedCertificates, StaleList, TrustDifference};
+pub use difference::{
+    AnchorChange, BlockChange, BlockChangeKind, RenewedList, RevokedCertificates, StaleList, TrustDifference,
+};
 pub use ends::{CertificateEnd, CertificateRole};
 pub use failure::HandshakeFailure;
 pub use live::LiveFault;
@@ -48,9 +50,7 @@ use crate::policy::{ChainFacts, DeviceKey, Identity, SubjectSelector};
 use crl::RevocationIndex;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs};
 use rustls::server::{NoServerSessionStorage, StoresServerSessions};
-use rustls::{
-    ConfigBuilder, HandshakeKind, ServerConfig, ServerConnection, SupportedProtocolVersion, WantsVerifier,
-};
+use rustls::{ConfigBuilder, HandshakeKind, ServerConfig, ServerConnection, SupportedProtocolVersion, WantsVerifier};
 use server_identity::ServerIdentity;
 use std::io;
 use std::sync::Arc;
@@ -180,6 +180,12 @@ impl ServerTls {
     #[must_use]
     pub fn with_denied(&self, denied: Arc<Denied>) -> Self {
         Self { denied, ..self.clone() }
+    }
+
+    /// The same, refusing also what operators revoked, as `other` does.
+    #[must_use]
+    pub fn with_denied_of(&self, other: &Self) -> Self {
+        self.with_denied(Arc::clone(&other.denied))
     }
 
     /// The same for a listener that accepts `own` and these protocols by ALPN (RFC 7301). A client that asks for none

@@ -71,7 +71,8 @@ fn is_bound(session: &[u8]) -> bool {
     if *version == TLS_1_3 {
         return true;
     }
-    let flag = rest.split_first_chunk::<2>().and_then(|(_suite, rest)| after_short_vector(rest)).and_then(<[u8]>::first);
+    let flag =
+        rest.split_first_chunk::<2>().and_then(|(_suite, rest)| after_short_vector(rest)).and_then(<[u8]>::first);
     flag == Some(&1)
 }
 

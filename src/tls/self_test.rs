@@ -21,8 +21,7 @@ pub(super) fn run(tls: &ServerTls) -> Result<(), TlsError> {
     };
     let mut client = client().map_err(|error| fault(&error.to_string()))?;
     let handshake = tls.begin();
-    let mut server =
-        ServerConnection::new(Arc::clone(&handshake.config)).map_err(|error| fault(&error.to_string()))?;
+    let mut server = ServerConnection::new(Arc::clone(&handshake.config)).map_err(|error| fault(&error.to_string()))?;
     for _ in 0..FLIGHTS {
         let asked = pass(|out| client.write_tls(out), |input| server.read_tls(input))
             .map_err(|error| fault(&error.to_string()))

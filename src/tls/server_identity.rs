@@ -56,9 +56,7 @@ pub(super) fn load(
     let own = own.ok_or_else(|| TlsError::Configuration(format!("{} holds no certificate", certificate.display())))?;
     let key = files::read_private_key(private_key)?;
     match CertifiedKey::from_der(chain, key, provider) {
-        Ok(pair) => {
-            Ok(Arc::new(ServerIdentity { pair: Arc::new(SingleCertAndKey::from(pair)), certificate: own }))
-        }
+        Ok(pair) => Ok(Arc::new(ServerIdentity { pair: Arc::new(SingleCertAndKey::from(pair)), certificate: own })),
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(TlsError::Configuration(format!(
             "the private key {} does not belong to the first certificate in {}: name the key it was issued for, and \
              put the server's own certificate before its CAs",

@@ -201,6 +201,13 @@ impl RawClient {
         self.stream.conn.alpn_protocol()
     }
 
+    /// The certificate that the broker showed, DER.
+    #[track_caller]
+    pub(crate) fn server_certificate(&self) -> Vec<u8> {
+        let chain = self.stream.conn.peer_certificates().and_then(<[_]>::first);
+        chain.expect("a certificate").to_vec()
+    }
+
     /// The WebSocket, to look at what came beside MQTT.
     #[track_caller]
     pub(crate) fn frames(&self) -> &Frames {

@@ -105,6 +105,26 @@ impl Fleet {
         self.credentials(name)
     }
 
+    /// Another CA, in the folder `second`.
+    #[track_caller]
+    pub(crate) fn second_ca(&self) {
+        self.in_second(["ca", "init", "--subject", "CN=second CA"]);
+    }
+
+    /// A device whose certificate the second CA issued; it is no member of anything.
+    #[track_caller]
+    pub(crate) fn device_of_second_ca(&self, name: &str) -> Credentials {
+        self.in_second(["cert", "issue", name, "--subject", &format!("CN={name}")]);
+        let file = |ending: &str| self.path("second").join(format!("{name}.{ending}"));
+        self.presenting(file("crt"), file("key"))
+    }
+
+    #[track_caller]
+    fn in_second<const N: usize>(&self, arguments: [&str; N]) {
+        let status = certmq().args(arguments).arg("--dir").arg(self.path("second")).status().expect("certmq");
+        assert!(status.success(), "{arguments:?}: {status}");
+    }
+
     /// The files that `cert issue NAME` made.
     pub(crate) fn credentials(&self, name: &str) -> Credentials {
         self.presenting(self.certificate(&format!("{name}.crt")), self.certificate(&format!("{name}.key")))

@@ -19,6 +19,8 @@ mod isolation;
 mod odd_certificates;
 mod policy_changes;
 mod quickstart;
+mod reload;
+mod resumption;
 mod rumqttc_client;
 mod sessions;
 mod shared;

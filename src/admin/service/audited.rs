@@ -63,6 +63,8 @@ impl Command {
             | Request::ListSessions { .. }
             | Request::ShowSession { .. }
             | Request::ListDenials {}
+            // It is an event of its own.
+            | Request::Reload {}
             | Request::Denials { .. }
             | Request::AuditAnchor {} => return None,
         };

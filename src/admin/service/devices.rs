@@ -62,7 +62,7 @@ impl Service {
     /// The full name that was given, whatever else is known.
     fn named_anyway(&self, device: &DeviceRef) -> Option<Resolved> {
         let Named::Name(text) = &device.named else { return None };
-        let known_block = self.trust_blocks.contains(&device.trust);
+        let known_block = self.trust_blocks().contains(&device.trust);
         let name = self.canonical(text).ok().filter(|_| known_block)?;
         Some(Resolved { key: DeviceKey { trust: Arc::from(device.trust.as_str()), name }, identity: None })
     }

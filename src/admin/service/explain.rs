@@ -74,7 +74,7 @@ impl Service {
         error: AdminError,
     ) -> Result<(String, Explanation), AdminError> {
         let Named::Name(text) = &device.named else { return Err(error) };
-        if !self.trust_blocks.contains(&device.trust) {
+        if !self.trust_blocks().contains(&device.trust) {
             return Err(error);
         }
         if self.is_bare(text) && policy.devices_by_common_name(text).iter().any(|key| *key.trust == *device.trust) {

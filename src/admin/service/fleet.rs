@@ -14,9 +14,10 @@ impl Service {
 
     pub(super) fn apply(&self, call: Call<'_>, text: &str) -> Result<Reply, AdminError> {
         let file = FleetFile::parse(text, self.selector).map_err(data)?;
+        let blocks = self.trust_blocks();
         for key in file.records.devices.keys() {
-            if !self.trust_blocks.iter().any(|block| **block == *key.trust) {
-                let blocks = self.trust_blocks.join(", ");
+            if !blocks.iter().any(|block| **block == *key.trust) {
+                let blocks = blocks.join(", ");
                 let message = format!("device {}: no trust block {:?} in the settings ({blocks})", key.name, key.trust);
                 return Err(AdminError::new(Fault::Data, message));
             }

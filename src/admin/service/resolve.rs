@@ -83,13 +83,14 @@ impl Service {
     }
 
     fn judge_trust(&self, trust: &str) -> Result<(), AdminError> {
-        if self.trust_blocks.iter().any(|block| block == trust) {
+        let blocks = self.trust_blocks();
+        if blocks.iter().any(|block| block == trust) {
             return Ok(());
         }
-        let blocks = self.trust_blocks.join(", ");
-        let message = match nearest(trust, self.trust_blocks.iter().map(String::as_str)) {
+        let listed = blocks.join(", ");
+        let message = match nearest(trust, blocks.iter().map(String::as_str)) {
             Some(near) => format!("no trust block {trust:?} in the settings; did you mean {near}?"),
-            None => format!("no trust block {trust:?} in the settings; there are: {blocks} (give one with --trust)"),
+            None => format!("no trust block {trust:?} in the settings; there are: {listed} (give one with --trust)"),
         };
         Err(AdminError::new(Fault::Missing, message))
     }
@@ -163,7 +164,8 @@ impl Service {
 
     fn not_listed(&self, key: &DeviceKey) -> String {
         let mut message = format!("no device {}", key.name);
-        let blocks = self.trust_blocks.iter().filter(|block| **block != *key.trust);
+        let blocks = self.trust_blocks();
+        let blocks = blocks.iter().filter(|block| **block != *key.trust);
         let elsewhere: Vec<&String> = blocks
             .filter(|block| {
                 let key = DeviceKey { trust: Arc::from(block.as_str()), name: Arc::clone(&key.name) };

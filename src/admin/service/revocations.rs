@@ -88,7 +88,7 @@ impl Service {
     }
 
     fn trusted(&self) -> Result<Vec<CaName>, AdminError> {
-        trusted_cas(&self.tls).map_err(|error| AdminError::new(Fault::Configuration, error.to_string()))
+        trusted_cas(&self.tls()).map_err(|error| AdminError::new(Fault::Configuration, error.to_string()))
     }
 }
 

@@ -158,7 +158,7 @@ impl Service {
             Err(error) => return Err(error),
         };
         let Named::Name(text) = &device.named else { return Err(unresolved) };
-        if !self.is_bare(text) || !self.trust_blocks.contains(&device.trust) {
+        if !self.is_bare(text) || !self.trust_blocks().contains(&device.trust) {
             return Err(unresolved);
         }
         let mut found = running.hub.devices_by_common_name(text);

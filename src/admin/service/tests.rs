@@ -2,6 +2,7 @@ use super::*;
 use crate::admin::authority::tests::{Recorder, authority};
 use crate::admin::reply::ExplanationView;
 use crate::admin::request::{DeviceRef, Named, Pinning, RuleText, Who};
+use crate::config::TrustBlockSettings;
 use crate::policy::record::{Attribute, DeviceStatus};
 use crate::policy::{Action, Effect};
 use std::collections::BTreeMap;
@@ -12,10 +13,16 @@ struct Fixture {
     _folder: tempfile::TempDir,
 }
 
+/// Settings with blocks of these names.
+pub(in crate::admin) fn tls(names: &[&str]) -> TlsSettings {
+    let block = |name: &&str| TrustBlockSettings { name: (*name).to_owned(), ..TrustBlockSettings::default() };
+    TlsSettings { trust: names.iter().map(block).collect(), ..TlsSettings::default() }
+}
+
 fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let (authority, live) = authority(&folder.path().join("data"));
-    let service = Service::new(authority, SubjectSelector::Dn, vec!["default".into(), "factory".into()]);
+    let service = Service::new(authority, SubjectSelector::Dn, tls(&["default", "factory"]));
     Fixture { service, live, _folder: folder }
 }
 

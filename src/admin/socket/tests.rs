@@ -1,6 +1,7 @@
 use super::*;
 use crate::admin::authority::tests::authority;
 use crate::admin::{Client, ClientError, Request};
+use crate::config::TlsSettings;
 use crate::policy::SubjectSelector;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -19,7 +20,7 @@ struct Served {
 fn served() -> Served {
     let folder = tempfile::tempdir().unwrap();
     let (authority, _) = authority(&folder.path().join("data"));
-    let service = Arc::new(Service::new(authority, SubjectSelector::Dn, vec!["default".into()]));
+    let service = Arc::new(Service::new(authority, SubjectSelector::Dn, TlsSettings::default()));
     let path = folder.path().join("admin.sock");
     let listener = bind(&path).unwrap();
     let (stop, stopped) = oneshot::channel();
