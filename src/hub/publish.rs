@@ -161,8 +161,10 @@ impl Hub {
         }
         let policy = self.policy.load();
         let room = link.outbound.push(wakes, |outbox| {
+            let displaced = session.drops.queue_full;
             let expired = session.pump(&policy, outbox, &self.bounds, now);
             METRICS.messages_expired.add(expired as u64);
+            METRICS.messages_dropped_queue_full.add(session.drops.queue_full - displaced);
             outbox.room()
         });
         if !cursors.is_empty() {

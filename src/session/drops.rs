@@ -5,7 +5,7 @@ use super::{Delivery, Withheld};
 /// Messages that a session did not get since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
-    /// QoS 1 and 2 messages that found the queue full, or gave way in it.
+    /// QoS 1 and 2 messages that found the queue full, or gave way in it or among those held with a right that went.
     pub queue_full: u64,
     /// QoS 0 messages that found the outbound of the connected client full.
     pub slow_reader: u64,

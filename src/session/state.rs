@@ -406,7 +406,7 @@ impl Session {
                 && waiting.epoch != policy.epoch()
                 && !may_pass(&self.principal, waiting, policy)
             {
-                self.drops.withheld += self.outgoing.hold_unsent(policy.epoch(), bounds) as u64;
+                self.drops.queue_full += self.outgoing.hold_unsent(policy.epoch(), bounds) as u64;
                 continue;
             }
             if !self.outgoing.has_window(window(terms, bounds)) {

@@ -79,7 +79,9 @@ pub(crate) struct Sending {
 }
 
 impl Shape {
-    fn roll(dice: &mut Dice) -> Self {
+    fn roll(dice: &mut Dice, seed: u64) -> Self {
+        // Not by the dice: an older seed keeps its meaning.
+        let inflight = if seed % 4 == 1 { 10 } else { 1_000 };
         let clients = dice.pick(&[6, 16, 60, 300]);
         let (messages, queue_full) = match dice.below(5) {
             0 => (dice.pick(&[1, 10]), QueueFull::DropOldest),
@@ -93,7 +95,7 @@ impl Shape {
             private_topics: if clients > 50 { 60 } else { 0 },
             outbound_bytes: dice.pick(&[1, 200, 2_000, 65_536]),
             receive_maximum: dice.pick(&[1, 10, 100]),
-            queue: QueueBounds { messages, refuses: queue_full == QueueFull::Refuse },
+            queue: QueueBounds { messages, inflight, refuses: queue_full == QueueFull::Refuse },
             queue_full,
         }
     }
@@ -102,10 +104,15 @@ impl Shape {
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let shape = Shape::roll(&mut dice);
+        let shape = Shape::roll(&mut dice, seed);
         let rights = Rights::new(DEVICES);
         let policy = Policy::compile(&records(&rights), PolicySettings::default(), 0).unwrap();
-        let limits = Limits { queued_messages: shape.queue.messages, queued_bytes: usize::MAX, ..Limits::default() };
+        let limits = Limits {
+            queued_messages: shape.queue.messages,
+            inflight_messages: shape.queue.inflight,
+            queued_bytes: usize::MAX,
+            ..Limits::default()
+        };
         let mqtt = MqttSettings {
             receive_maximum: shape.receive_maximum,
             topic_alias_maximum: 3,

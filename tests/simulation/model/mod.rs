@@ -27,6 +27,8 @@ use wills::Wills;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueBounds {
     pub(crate) messages: usize,
+    /// Exchanges that may be open, and as many again that are held.
+    pub(crate) inflight: usize,
     /// Publishers are told of a full queue.
     pub(crate) refuses: bool,
 }
@@ -266,14 +268,21 @@ impl Model {
             return;
         }
         touched.extend(self.groups.members());
+        touched.extend((0..self.sessions.len()).filter(|client| self.may_hold_too_many(*client)));
         let mut suspects = 0;
         for client in touched {
-            if self.may_be_full(client) {
+            if self.may_be_full(client) || self.may_hold_too_many(client) {
                 self.session(client).may_miss += count;
                 suspects += 1;
             }
         }
         assert!(suspects > 0, "{count} messages were dropped, and no queue can have been full");
+    }
+
+    /// What was in flight when a right went is held; what was in flight on the connections after it may join it, and
+    /// more than a window of it is not kept.
+    fn may_hold_too_many(&self, client: usize) -> bool {
+        self.sessions[client].as_ref().is_some_and(|session| session.unfinished() > self.bounds.inflight)
     }
 
     /// Whatever the client has not seen may be in its queue.

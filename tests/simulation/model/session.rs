@@ -122,6 +122,11 @@ pub(crate) struct Calm {
 }
 
 impl Session {
+    /// Exchanges that are open, or held.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.exchanges.len()
+    }
+
     pub(crate) fn new(client: usize, device: usize, number: u64) -> Self {
         Self {
             client,
@@ -452,8 +457,14 @@ impl Session {
             if exchange.given_up && history.now(&exchange.owed.message, device) {
                 continue;
             }
+            let due = exchange.released || history.now(&exchange.owed.message, device);
+            if due && !exchange.released && self.may_miss > 0 {
+                self.may_miss -= 1;
+                calm.missed += 1;
+                continue;
+            }
             assert!(
-                !exchange.released && !history.now(&exchange.owed.message, device),
+                !due,
                 "client {client}: {id} with {:?} is in flight and was not repeated",
                 exchange.owed.message.text
             );
