@@ -22,7 +22,7 @@ use crate::net::Service;
 use crate::protocol::ReasonCode;
 use crate::store::policy_store::{LoadError, PolicyStore, StoreError};
 use crate::telemetry::audit::Audit;
-use crate::tls::{Denied, Freshness, StaleList};
+use crate::tls::{Freshness, PolicyInForce, StaleList};
 use expiry::ExpiryWatch;
 use live::LiveHub;
 pub use reload::SettingsSource;
@@ -88,14 +88,14 @@ pub enum ErrorKind {
 /// [`ServerError`], before anything is served.
 pub fn run(settings: Settings, source: SettingsSource, ready: impl FnOnce(&Ready)) -> Result<(), ServerError> {
     // First what leaves no trace when it fails.
-    let denied = Arc::<Denied>::default();
+    let asked = Arc::<PolicyInForce>::default();
     let read = reload::fingerprint(&settings);
     let (tls, _) = listeners::tls(&settings, unix_now())?;
-    let tls = tls.with_denied(Arc::clone(&denied));
+    let tls = tls.with_policy(Arc::clone(&asked));
     let tickets = listeners::tickets(&settings)?;
     let store = PolicyStore::open(&settings.storage.path).map_err(ServerError::of_store)?;
     let policy = PolicyAuthority::load(&store, settings.policy_settings(), unix_now()).map_err(ServerError::of_load)?;
-    denied.put_in_force(Arc::clone(policy.deny_list()));
+    asked.put_in_force(&policy);
     if policy.device_count() == 0 {
         tracing::warn!("the policy has no devices: everyone is refused until `certmq device add` or `certmq apply`");
     }
@@ -113,7 +113,7 @@ pub fn run(settings: Settings, source: SettingsSource, ready: impl FnOnce(&Ready
         let watches = Watches::default();
         watches.expiry.set(tls.ends());
         watches.trust.loaded(tls.trust(), unix_now());
-        let live = LiveHub::new(Arc::clone(&service), addresses.clone(), watches.clone(), denied);
+        let live = LiveHub::new(Arc::clone(&service), addresses.clone(), watches.clone(), asked);
         let authority = Arc::new(PolicyAuthority::new(store, policy, Arc::new(live)));
         authority.judge_by(Arc::clone(tls.trust()) as _);
         let socket = socket::bind(&settings.storage.admin_socket())

@@ -231,7 +231,11 @@ fn touched(changes: &ChangeSet, before: &Policy) -> Vec<Touched> {
     for change in &changes.changes {
         match change {
             Change::RemoveDevice(key) => devices.push(key.clone()),
-            Change::PutDevice(record) if record.status == DeviceStatus::Disabled || !record.pins.is_empty() => {
+            Change::PutDevice(record)
+                if record.status == DeviceStatus::Disabled
+                    || !record.pins.is_empty()
+                    || before.pins_of(&record.key) > 0 =>
+            {
                 devices.push(record.key.clone());
             }
             Change::PutDenial(entry) => match &entry.target {

@@ -22,6 +22,13 @@ pub enum Request {
         /// Whether only the given certificate may be used.
         pinning: Pinning,
     },
+    /// Takes a pinned certificate out of a record.
+    UnpinDevice {
+        /// Whose.
+        device: DeviceRef,
+        /// SHA-256 of the certificate, hexadecimal; `None`: the certificate that names the device here.
+        sha256: Option<String>,
+    },
     /// Every device record.
     ListDevices {},
     /// One device's record.
@@ -257,6 +264,7 @@ impl Request {
     pub fn changes(&self) -> bool {
         match self {
             Self::AddDevice { .. }
+            | Self::UnpinDevice { .. }
             | Self::SetDeviceStatus { .. }
             | Self::RemoveDevice { .. }
             | Self::AddGroup { .. }

@@ -96,6 +96,7 @@ impl Service {
         match request {
             Request::Status {} => Ok(Reply::Status(self.status())),
             Request::AddDevice { device, groups, pinning } => self.add_device(call, &device, &groups, pinning),
+            Request::UnpinDevice { device, sha256 } => self.unpin_device(call, &device, sha256.as_deref()),
             Request::ListDevices {} => self.list_devices(),
             Request::ShowDevice { device } => self.show_device(&device),
             Request::SetDeviceStatus { device, status } => self.set_device_status(call, &device, status),

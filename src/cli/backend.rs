@@ -73,7 +73,7 @@ pub(super) fn running_broker(settings: &Settings) -> Result<Backend, Failure> {
         None => {
             let socket = settings.storage.admin_socket();
             let message = format!(
-                "no broker answers at {}: only a running broker can answer this; start it with `certmq serve`",
+                "no broker answers at {}: this lives in the memory of a running broker; start it with `certmq serve`",
                 socket.display()
             );
             Err(Failure::new(Exit::Unavailable, message))

@@ -44,6 +44,24 @@ enum Command {
         #[arg(long, conflicts_with = "subject")]
         pin: bool,
     },
+    /// Take a pinned certificate out of a record; connections by it are closed
+    #[command(after_help = after_help(
+        &[
+            ("certmq device unpin --cert dev-0001.crt.old", "after the device has changed to the other pinned one"),
+            (
+                "certmq device unpin dev-0001 --sha256 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
+                "as `certmq device show` prints it",
+            ),
+        ],
+        CODES,
+    ))]
+    Unpin {
+        #[command(flatten)]
+        device: DeviceArgument,
+        /// SHA-256 of the certificate, where its file is not at hand
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<String>,
+    },
     /// List every record
     #[command(after_help = after_help(&[("certmq device list", "subject, status, groups and rules")], READING))]
     List,
@@ -122,6 +140,7 @@ impl Command {
                 groups: group,
                 pinning: if pin { Pinning::Pinned } else { Pinning::Unpinned },
             },
+            Self::Unpin { device, sha256 } => Request::UnpinDevice { device: device.reference()?, sha256 },
             Self::List => Request::ListDevices {},
             Self::Show { device } => Request::ShowDevice { device: device.reference()? },
             Self::Enable { device } => {

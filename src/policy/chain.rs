@@ -54,6 +54,14 @@ pub struct CertificateFacts {
 }
 
 impl ChainFacts {
+    /// The anchor of a certificate that no CA vouches for: the record of its device pins it. No key has this digest.
+    pub const PINNED: [u8; 32] = *b"pinned: a record vouches, no CA.";
+
+    /// Whether the record of the device stands for the chain, and no CA.
+    pub fn is_pinned(&self) -> bool {
+        self.anchor == Self::PINNED
+    }
+
     /// The facts of a verified path in a trust block without `subjects`: the SHA-256 of the anchor's
     /// SubjectPublicKeyInfo, the leaf, and the intermediates from the leaf upwards, without the anchor.
     pub fn new(anchor: [u8; 32], leaf: &CertificateFacts, intermediates: &[CertificateFacts]) -> Self {

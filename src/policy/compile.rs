@@ -7,7 +7,7 @@ use super::packed::Full;
 use super::record::{DeviceStatus, Rule};
 use super::{
     AsAccepted, ChainFacts, ClientIdRule, DenyEntry, DenyId, DenyList, DeviceKey, DeviceRecord, DistinguishedName,
-    Epoch, GroupRecord, Lapse, LiveJudge, PolicySettings, Records,
+    Epoch, GroupRecord, Lapse, LiveJudge, Pins, PolicySettings, Records,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub struct Policy {
     pub(super) groups: Arc<Groups>,
     trusts: Trusts,
     pub(super) denied: Arc<DenyList>,
+    pub(super) pins: Pins,
     pub(super) judge: Arc<dyn LiveJudge>,
 }
 
@@ -56,6 +57,8 @@ pub enum CompileError {
     Record { record: String, fault: String },
     #[error("{0} is named twice; a record can change only once at a time")]
     Twice(String),
+    #[error("device {device}: its certificate is pinned for {other} already: take it out of one of the two records")]
+    PinnedTwice { device: String, other: String },
     #[error("the policy is larger than this program can hold in one part")]
     TooLarge,
     #[error("the policy is at generation {found}, the change was made for {expected}")]
@@ -71,6 +74,7 @@ pub struct Compiler {
     groups: Groups,
     trusts: Trusts,
     denied: DenyList,
+    pins: Pins,
     /// For each group number the first device that lists it.
     listed_by: HashMap<u32, String>,
 }
@@ -85,6 +89,7 @@ impl Compiler {
             groups: Groups::default(),
             trusts: Trusts::default(),
             denied: DenyList::default(),
+            pins: Pins::default(),
             listed_by: HashMap::new(),
         }
     }
@@ -113,6 +118,7 @@ impl Compiler {
             self.listed_by.entry(number).or_insert_with(|| record.key.to_string());
             numbers.push(number);
         }
+        pin(&mut self.pins, record)?;
         let trust = self.trusts.number_or_add(&record.key.trust)?;
         self.devices.push(trust, record, &numbers).map_err(|error| self.trusts.explain(error))
     }
@@ -133,9 +139,10 @@ impl Compiler {
         }
         self.groups.index();
         let devices = self.devices.build().map_err(|error| self.trusts.explain(error))?;
-        let Self { settings, now, groups, trusts, denied, .. } = self;
+        let Self { settings, now, groups, trusts, denied, pins, .. } = self;
         let (groups, denied) = (Arc::new(groups), Arc::new(denied));
-        Ok(Policy { epoch, generation, settings, now, devices, groups, trusts, denied, judge: Arc::new(AsAccepted) })
+        let judge = Arc::new(AsAccepted);
+        Ok(Policy { epoch, generation, settings, now, devices, groups, trusts, denied, pins, judge })
     }
 }
 
@@ -162,6 +169,7 @@ impl Policy {
             groups: Arc::default(),
             trusts: Trusts::default(),
             denied: Arc::default(),
+            pins: Pins::default(),
             judge: Arc::new(AsAccepted),
         }
     }
@@ -198,6 +206,9 @@ impl Policy {
         if self.denied.find(device, chain).is_some() {
             return Err(Lapse::Revoked);
         }
+        if chain.is_pinned() && self.pins.find(&chain.leaf_sha256) != Some(device) {
+            return Err(Lapse::NotAdmitted);
+        }
         // What takes the right away first: being expired does not.
         self.judge.judge(device, chain, now)?;
         if chain.not_after <= now { Err(Lapse::Expired) } else { Ok(()) }
@@ -218,6 +229,11 @@ impl Policy {
         &self.denied
     }
 
+    /// The certificates that records pin.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
     /// Its settings.
     pub fn settings(&self) -> PolicySettings {
         self.settings
@@ -236,6 +252,11 @@ impl Policy {
     /// Whether the device has a record, and which status it gives.
     pub fn status_of(&self, key: &DeviceKey) -> Option<DeviceStatus> {
         self.device(key).map(DeviceView::status)
+    }
+
+    /// How many certificates the record of a device pins.
+    pub fn pins_of(&self, key: &DeviceKey) -> usize {
+        self.device(key).map_or(0, |record| record.pins().len())
     }
 
     /// Whether a group of that name exists.
@@ -321,6 +342,13 @@ fn check_device(record: &DeviceRecord, settings: PolicySettings) -> Result<(), C
     };
     record.validate().map_err(fault)?;
     check_client_id(&record.rules, settings)
+}
+
+fn pin(pins: &mut Pins, record: &DeviceRecord) -> Result<(), CompileError> {
+    record.pins.iter().try_for_each(|sha256| {
+        pins.put(*sha256, &record.key)
+            .map_err(|other| CompileError::PinnedTwice { device: record.key.to_string(), other: other.to_string() })
+    })
 }
 
 /// A device that chooses its client id must not choose its rights with it.

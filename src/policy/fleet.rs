@@ -21,6 +21,7 @@ mod table;
 mod tests;
 
 pub use export::export;
+pub use parse::fingerprint;
 
 use super::{Change, ChangeSet, Records, SubjectSelector};
 

@@ -32,6 +32,7 @@ mod fixture;
 mod groups;
 mod memory;
 mod packed;
+mod pins;
 mod standing;
 mod template;
 
@@ -45,6 +46,7 @@ pub use explain::Explanation;
 pub use identity::{DeviceKey, Identity, IdentityError, SubjectSelector};
 pub use memory::DecisionMemory;
 pub use name::{DistinguishedName, NameError};
+pub use pins::Pins;
 pub use record::{
     Action, Attribute, Bounds, DeviceRecord, DeviceStatus, Effect, GroupRecord, QoSBound, RecordError, Records,
     RetainBound, Rule, RuleError, RuleId,

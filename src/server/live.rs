@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::session::Moment;
 use crate::telemetry::audit::Event;
 use crate::telemetry::metrics::METRICS;
-use crate::tls::Denied;
+use crate::tls::PolicyInForce;
 use std::sync::Arc;
 
 /// The hub of a running broker, as operators see it.
@@ -20,12 +20,12 @@ pub(super) struct LiveHub {
     addresses: Ready,
     watches: Watches,
     /// What handshakes ask.
-    denied: Arc<Denied>,
+    asked: Arc<PolicyInForce>,
 }
 
 impl LiveHub {
-    pub(super) fn new(service: Arc<Service>, addresses: Ready, watches: Watches, denied: Arc<Denied>) -> Self {
-        Self { service, addresses, watches, denied }
+    pub(super) fn new(service: Arc<Service>, addresses: Ready, watches: Watches, asked: Arc<PolicyInForce>) -> Self {
+        Self { service, addresses, watches, asked }
     }
 
     fn hub(&self) -> &Hub {
@@ -59,7 +59,7 @@ impl LiveHub {
 impl Live for LiveHub {
     fn policy_changed(&self, policy: Arc<Policy>) {
         tracing::info!(generation = policy.generation(), epoch = policy.epoch().0, "policy in force");
-        self.denied.put_in_force(Arc::clone(policy.deny_list()));
+        self.asked.put_in_force(&policy);
         self.hub().set_policy(policy);
     }
 

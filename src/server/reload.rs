@@ -176,7 +176,7 @@ impl Reloader {
         *self.read.lock() = Fingerprint::of(&files(&settings));
         let now = unix_now();
         let (tls, warnings) = listeners::tls(&settings, now)?;
-        let tls = tls.with_denied_of(&in_force.tls);
+        let tls = tls.with_policy_of(&in_force.tls);
         let difference = TrustDifference::between(in_force.tls.trust(), tls.trust(), now);
         let changes = Changes::between(&in_force, &settings, &tls, &difference);
         let tickets = match changes.epoch {

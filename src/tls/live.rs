@@ -6,6 +6,7 @@
 use super::Trust;
 use super::crl::{IssuerId, RevocationFault};
 use super::name::{date, hex};
+use crate::config::tls::StaleCrl;
 use crate::policy::chain::first_half;
 use crate::policy::{ChainFacts, DeviceKey, Lapse, LiveJudge};
 
@@ -66,6 +67,10 @@ impl Trust {
         let Some(own) = self.blocks.named(&device.trust) else {
             return Err(LiveFault::BlockRemoved { block: block() });
         };
+        // A pin stands for the CA; whether it is still there is the policy's to say.
+        if chain.is_pinned() {
+            return self.judge_live_pinned(chain, now);
+        }
         if !own.trusts_anchor_of(chain) {
             return Err(LiveFault::AnchorRemoved { block: block() });
         }
@@ -88,6 +93,20 @@ impl Trust {
         }
         stale?;
         // As webpki has it: valid up to and including the last second.
+        if now > chain.not_after { Err(LiveFault::Expired { not_after: chain.not_after }) } else { Ok(()) }
+    }
+}
+
+impl Trust {
+    /// Revoked by its issuer, or at its end; nothing else ends it.
+    fn judge_live_pinned(&self, chain: &ChainFacts, now: i64) -> Result<(), LiveFault> {
+        for (depth, path) in chain.certificates.iter().enumerate() {
+            let issuer = IssuerId { name: path.certificate.issuer, key: path.issuer_key };
+            let serial = &path.certificate.serial;
+            if let Err(RevocationFault::Revoked) = self.revocation.check_live(issuer, serial, StaleCrl::Allow, now) {
+                return Err(LiveFault::Revoked { serial: hex(serial), depth });
+            }
+        }
         if now > chain.not_after { Err(LiveFault::Expired { not_after: chain.not_after }) } else { Ok(()) }
     }
 }

@@ -14,7 +14,6 @@ mod cas;
 mod certificate;
 mod crl;
 mod crl_der;
-mod denied;
 mod der;
 mod difference;
 mod ends;
@@ -23,6 +22,8 @@ mod files;
 mod judge;
 mod live;
 mod name;
+mod pinned;
+mod policy_in_force;
 mod refusal;
 mod resumption;
 mod self_test;
@@ -33,13 +34,13 @@ mod verifier;
 
 pub use cas::{CaName, trusted_cas};
 pub use crl::{Freshness, ListWarning, RevocationStatus};
-pub use denied::Denied;
 pub use difference::{
     AnchorChange, BlockChange, BlockChangeKind, RenewedList, RevokedCertificates, StaleList, TrustDifference,
 };
 pub use ends::{CertificateEnd, CertificateRole};
 pub use failure::HandshakeFailure;
 pub use live::LiveFault;
+pub use policy_in_force::PolicyInForce;
 pub use refusal::CertificateRefusal;
 pub use resumption::TicketKeys;
 pub use server_identity::ServerCertificate;
@@ -70,7 +71,7 @@ const NEAR_ITS_END: i64 = 30 * 24 * 3600;
 #[derive(Clone, Debug)]
 pub struct ServerTls {
     trust: Arc<Trust>,
-    denied: Arc<Denied>,
+    policy: Arc<PolicyInForce>,
     identity: Arc<ServerIdentity>,
     /// With versions and cryptography chosen; a connection adds its verifier.
     builder: ConfigBuilder<ServerConfig, WantsVerifier>,
@@ -152,7 +153,7 @@ impl ServerTls {
         notices.extend(trust.list_warnings(now).iter().map(ToString::to_string));
         let tls = Self {
             trust: Arc::new(trust),
-            denied: Arc::default(),
+            policy: Arc::default(),
             identity,
             builder,
             no_sessions: Arc::new(NoServerSessionStorage {}),
@@ -176,16 +177,16 @@ impl ServerTls {
         &self.ends
     }
 
-    /// The same, refusing also what operators revoked.
+    /// The same, asking `policy` for what operators revoked and for what records pin.
     #[must_use]
-    pub fn with_denied(&self, denied: Arc<Denied>) -> Self {
-        Self { denied, ..self.clone() }
+    pub fn with_policy(&self, policy: Arc<PolicyInForce>) -> Self {
+        Self { policy, ..self.clone() }
     }
 
-    /// The same, refusing also what operators revoked, as `other` does.
+    /// The same, asking the policy that `other` asks.
     #[must_use]
-    pub fn with_denied_of(&self, other: &Self) -> Self {
-        self.with_denied(Arc::clone(&other.denied))
+    pub fn with_policy_of(&self, other: &Self) -> Self {
+        self.with_policy(Arc::clone(&other.policy))
     }
 
     /// The same for a listener that accepts `own` and these protocols by ALPN (RFC 7301). A client that asks for none
@@ -216,7 +217,7 @@ impl ServerTls {
 
     /// Starts one handshake.
     pub fn begin(&self) -> Handshake {
-        let verifier = Arc::new(ConnectionVerifier::new(Arc::clone(&self.trust), Arc::clone(&self.denied)));
+        let verifier = Arc::new(ConnectionVerifier::new(Arc::clone(&self.trust), Arc::clone(&self.policy)));
         let mut config = self
             .builder
             .clone()

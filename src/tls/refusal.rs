@@ -73,6 +73,10 @@ pub(super) enum Cause {
         device: String,
         entry: DenyId,
     },
+    /// Pinned, but by the record of a device of another name, or of a block that the settings do not have.
+    PinnedForAnother {
+        device: String,
+    },
     /// The client does not hold the key of its certificate.
     NoProofOfPossession,
     Other(String),
@@ -140,6 +144,7 @@ impl Cause {
             }
             Self::Expired { .. } | Self::CaOutOfDate { .. } => CertificateError::Expired,
             Self::NotYetValid { .. } => CertificateError::NotValidYet,
+            Self::PinnedForAnother { .. } => CertificateError::ApplicationVerificationFailure,
             Self::WrongPurpose | Self::NoPurpose | Self::CaAsDevice => CertificateError::InvalidPurpose,
             Self::Revocation { fault: RevocationFault::Revoked, .. } | Self::Denied { .. } => CertificateError::Revoked,
             Self::Revocation { .. } => CertificateError::UnknownRevocationStatus,
@@ -182,6 +187,9 @@ impl Cause {
             Self::Revocation { fault, subject, serial, issuer } => revocation_text(fault, subject, serial, issuer),
             Self::Identity(error) => escaped(&error.to_string()),
             Self::Denied { device, entry } => format!("entry {entry} of the deny list revokes it ({device})"),
+            Self::PinnedForAnother { device } => {
+                format!("it is pinned in the record of {device}, which it does not name")
+            }
             Self::NoProofOfPossession => "the client does not hold the private key of the certificate".to_owned(),
             Self::Other(fault) => escaped(fault),
         }
@@ -224,6 +232,9 @@ impl Cause {
             },
             Self::Identity(_) => "issue a certificate that names the device once and plainly (see identity.subject)",
             Self::Denied { .. } => "see `certmq revoke --list`; `certmq revoke --undo ID` lifts an entry",
+            Self::PinnedForAnother { .. } => {
+                "pin it in the record of its own subject: certmq device add --cert FILE --pin"
+            }
             Self::NoProofOfPossession => "give the device the key that belongs to its certificate",
             Self::Other(_) => "see the cause",
         }

@@ -1,19 +1,22 @@
 //! What rustls asks during one handshake, and what was answered.
 
 use super::refusal::{Cause, CertificateRefusal};
-use super::{Denied, Trust, VerifiedClient};
+use super::{PolicyInForce, Trust, VerifiedClient, pinned};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 /// Judges one client and remembers what it found.
 pub(super) struct ConnectionVerifier {
     trust: Arc<Trust>,
-    denied: Arc<Denied>,
+    policy: Arc<PolicyInForce>,
+    /// The key of a certificate that is accepted because its device's record pins it.
+    pinned: OnceLock<SubjectPublicKeyInfoDer<'static>>,
     judged: OnceLock<Arc<VerifiedClient>>,
     /// Set when the client has signed the handshake with the key of its certificate.
     proven: OnceLock<()>,
@@ -21,8 +24,15 @@ pub(super) struct ConnectionVerifier {
 }
 
 impl ConnectionVerifier {
-    pub(super) fn new(trust: Arc<Trust>, denied: Arc<Denied>) -> Self {
-        Self { trust, denied, judged: OnceLock::new(), proven: OnceLock::new(), refusal: OnceLock::new() }
+    pub(super) fn new(trust: Arc<Trust>, policy: Arc<PolicyInForce>) -> Self {
+        Self {
+            trust,
+            policy,
+            pinned: OnceLock::new(),
+            judged: OnceLock::new(),
+            proven: OnceLock::new(),
+            refusal: OnceLock::new(),
+        }
     }
 
     /// Accepted, and in possession of the key.
@@ -49,8 +59,12 @@ impl ConnectionVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<VerifiedClient, Cause> {
-        let client = self.trust.judge(leaf, intermediates, now)?;
-        match self.denied.find(&client.key, &client.chain) {
+        let judged = self.trust.judge(leaf, intermediates, now);
+        let client = match self.policy.pinned(&Sha256::digest(leaf).into()) {
+            Some(device) => self.trust.judge_pinned(leaf, &device, judged, now)?,
+            None => judged?,
+        };
+        match self.policy.denied(&client.key, &client.chain) {
             Some(entry) => Err(Cause::Denied { device: client.key.to_string(), entry }),
             None => Ok(client),
         }
@@ -103,6 +117,11 @@ impl ClientCertVerifier for ConnectionVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
         let client = self.judge(end_entity, intermediates, now).map_err(|cause| self.refuse(end_entity, &cause))?;
+        if client.chain.is_pinned()
+            && let Some(key) = pinned::key_of(end_entity)
+        {
+            let _ = self.pinned.set(key);
+        }
         let _ = self.judged.set(Arc::new(client));
         Ok(ClientCertVerified::assertion())
     }
@@ -113,7 +132,12 @@ impl ClientCertVerifier for ConnectionVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.prove(cert, verify_tls12_signature(message, cert, dss, &self.trust.algorithms))
+        let algorithms = &self.trust.algorithms;
+        let verdict = match self.pinned.get() {
+            Some(key) => pinned::verify_tls12(message, key, dss, algorithms),
+            None => verify_tls12_signature(message, cert, dss, algorithms),
+        };
+        self.prove(cert, verdict)
     }
 
     fn verify_tls13_signature(
@@ -122,7 +146,12 @@ impl ClientCertVerifier for ConnectionVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.prove(cert, verify_tls13_signature(message, cert, dss, &self.trust.algorithms))
+        let algorithms = &self.trust.algorithms;
+        let verdict = match self.pinned.get() {
+            Some(key) => pinned::verify_tls13(message, key, dss, algorithms),
+            None => verify_tls13_signature(message, cert, dss, algorithms),
+        };
+        self.prove(cert, verdict)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

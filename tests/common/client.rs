@@ -7,7 +7,10 @@ use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
-use rustls::{AlertDescription, ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned};
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned,
+    SupportedProtocolVersion,
+};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -23,11 +26,16 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// A configuration for rustls that presents the certificate as it is, however odd.
     pub(crate) fn config(&self) -> ClientConfig {
+        self.config_for(rustls::ALL_VERSIONS)
+    }
+
+    /// The same with these versions of TLS only.
+    pub(crate) fn config_for(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates(&self.server_ca));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("the provider has both versions")
             .with_root_certificates(roots);
         match &self.own {

@@ -17,6 +17,7 @@ mod handshake;
 mod identity;
 mod isolation;
 mod odd_certificates;
+mod pinning;
 mod policy_changes;
 mod quickstart;
 mod reload;

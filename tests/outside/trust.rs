@@ -13,7 +13,7 @@ use std::os::unix::fs::symlink;
 use time::Duration;
 
 #[path = "../common/ca.rs"]
-mod ca;
+pub(super) mod ca;
 
 const BLOCKS: &str = "crl_required = \"listed\"\n\
     [[tls.trust]]\nname = \"default\"\nca = [\"certs/ca.crt\"]\ncrl = [\"lists\"]\n\

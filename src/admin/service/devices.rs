@@ -5,7 +5,7 @@ use super::{Call, Plan, Service};
 use crate::admin::reply::{AdminError, DeviceView, DevicesView, Fault, Reply};
 use crate::admin::request::{DeviceRef, Named, Pinning};
 use crate::policy::record::DeviceStatus;
-use crate::policy::{Change, DeviceKey, DeviceRecord};
+use crate::policy::{Change, DeviceKey, DeviceRecord, fleet};
 use crate::store::policy_store::PolicyStore;
 use std::sync::Arc;
 
@@ -54,6 +54,44 @@ impl Service {
             if let Some(other) = self.reversed(&key)?.filter(|_| !known) {
                 plan.notes
                     .push(format!("there is also '{other}', the same name in the opposite order: another device"));
+            }
+            Ok(plan)
+        })
+    }
+
+    pub(super) fn unpin_device(
+        &self,
+        call: Call<'_>,
+        device: &DeviceRef,
+        sha256: Option<&str>,
+    ) -> Result<Reply, AdminError> {
+        self.change(call, |store| {
+            let (resolved, record) = self.listed(store, device)?;
+            let key = resolved.key;
+            let pin = match (sha256, &resolved.identity) {
+                (Some(text), _) => fleet::fingerprint(text).map_err(data)?,
+                (None, Some(identity)) => identity.sha256,
+                (None, None) => {
+                    let message = "say which certificate: --cert FILE, or --sha256 as `certmq device show` prints it";
+                    return Err(AdminError::new(Fault::Data, message));
+                }
+            };
+            if !record.pins.contains(&pin) {
+                let message =
+                    format!("device {key} does not pin this certificate; `certmq device show` lists its pins");
+                return Err(AdminError::new(Fault::Missing, message));
+            }
+            let pins: Vec<_> = record.pins.iter().copied().filter(|other| *other != pin).collect();
+            let last = pins.is_empty();
+            let record =
+                DeviceRecord::new(key.clone(), record.status, record.groups, record.rules, pins).map_err(data)?;
+            let mut plan = Plan::new(vec![Change::PutDevice(record)], format!("device {key}: one certificate less"));
+            if last {
+                plan.notes.push(format!(
+                    "that was its last pin: from now on {key} comes by any certificate of its name that a CA of trust \
+                     block {} issued",
+                    key.trust
+                ));
             }
             Ok(plan)
         })

@@ -143,7 +143,7 @@ fn what_is_held_back_after_rights_that_went_is_no_more_than_a_window() {
     let reader = world.connect(&Dial::v5("a"));
     let facts = world.hub.session(&crate::policy::DeviceKey::in_default_trust("CN=a".into()), "a").unwrap();
     assert_eq!(facts.summary.load.held, 2);
-    assert_eq!(facts.summary.drops.withheld, 4, "what gave way is counted");
+    assert_eq!(facts.summary.drops.queue_full, 4, "what gave way is counted");
     reader.break_off();
 }
 

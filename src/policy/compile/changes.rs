@@ -1,6 +1,6 @@
 //! [`Policy::with_changes`]: the next policy from this one and what changes.
 
-use super::{CompileError, Policy, check_device, check_group};
+use super::{CompileError, Policy, check_device, check_group, pin};
 use crate::policy::devices::Edit;
 use crate::policy::groups::Group;
 use crate::policy::{Change, ChangeSet, DeviceRecord, Epoch};
@@ -19,6 +19,7 @@ impl Policy {
         let mut after = self.clone();
         after.change_deny_list(changes)?;
         let removed = after.change_groups(changes)?;
+        after.change_pins(changes)?;
         after.change_devices(changes)?;
         after.remove_groups(&removed)?;
         after.now = now;
@@ -72,6 +73,21 @@ impl Policy {
                     removed.ok_or(CompileError::NoSuchDenial(*id))?;
                 }
                 Change::PutDevice(_) | Change::RemoveDevice(_) | Change::PutGroup(_) | Change::RemoveGroup(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// First what the records pinned before, so that a certificate can move from one to another.
+    fn change_pins(&mut self, changes: &ChangeSet) -> Result<(), CompileError> {
+        for change in &changes.changes {
+            let (Change::PutDevice(DeviceRecord { key, .. }) | Change::RemoveDevice(key)) = change else { continue };
+            let before = self.device(key).map(|record| record.pins().to_vec());
+            before.iter().flatten().for_each(|sha256| self.pins.remove(sha256));
+        }
+        for change in &changes.changes {
+            if let Change::PutDevice(record) = change {
+                pin(&mut self.pins, record)?;
             }
         }
         Ok(())

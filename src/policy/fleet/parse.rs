@@ -94,8 +94,15 @@ fn device(value: &Value<'_>, selector: SubjectSelector, records: &Records) -> Re
     DeviceRecord::new(key, status, groups, rules(&table)?, pins).or_else(|error| table.fault(error.to_string()))
 }
 
-/// 64 hexadecimal digits, with or without the colons that OpenSSL prints.
 fn pin(value: &Value<'_>, text: &str) -> Result<[u8; 32], FleetError> {
+    fingerprint(text).or_else(|fault| value.fault(fault))
+}
+
+/// The SHA-256 of a certificate: 64 hexadecimal digits, with or without the colons that OpenSSL prints.
+///
+/// # Errors
+/// It is none, in words.
+pub fn fingerprint(text: &str) -> Result<[u8; 32], &'static str> {
     let digits: Option<Vec<u8>> = text
         .chars()
         .filter(|character| *character != ':')
@@ -107,7 +114,7 @@ fn pin(value: &Value<'_>, text: &str) -> Result<[u8; 32], FleetError> {
     };
     match (digits.map(|digits| digits.len()), octets.try_into()) {
         (Some(64), Ok(pin)) => Ok(pin),
-        _ => value.fault("the SHA-256 of a certificate has 64 hexadecimal digits"),
+        _ => Err("the SHA-256 of a certificate has 64 hexadecimal digits"),
     }
 }
 
