@@ -219,8 +219,12 @@ impl Model {
         shared: BTreeMap<Filter, Vec<(usize, Owed)>>,
     ) -> Vec<ReasonCode> {
         let kept = |owed: &Owed| owed.qos > QoS::AtMostOnce;
-        let members = shared.values().flatten().map(|(client, _)| client);
-        let full = readers.keys().chain(members).any(|&client| self.may_be_full(client));
+        // Who reads it alone and in groups gets several copies, and has perhaps no room for all of them.
+        let mut copies = BTreeMap::<usize, usize>::new();
+        for &client in readers.keys().chain(shared.values().flatten().map(|(client, _)| client)) {
+            *copies.entry(client).or_default() += 1;
+        }
+        let full = copies.iter().any(|(&client, &copies)| self.may_be_full(client, copies));
         let refusable = full && self.bounds.refuses && message.qos > QoS::AtMostOnce;
         let mut reasons = Vec::new();
         if refusable {
@@ -271,7 +275,7 @@ impl Model {
         touched.extend((0..self.sessions.len()).filter(|client| self.may_hold_too_many(*client)));
         let mut suspects = 0;
         for client in touched {
-            if self.may_be_full(client) || self.may_hold_too_many(client) {
+            if self.may_be_full(client, 1) || self.may_hold_too_many(client) {
                 self.session(client).may_miss += count;
                 suspects += 1;
             }
@@ -285,11 +289,11 @@ impl Model {
         self.sessions[client].as_ref().is_some_and(|session| session.unfinished() > self.bounds.inflight)
     }
 
-    /// Whatever the client has not seen may be in its queue.
-    fn may_be_full(&self, client: usize) -> bool {
+    /// Whether there may be no room for so many more: whatever the client has not seen may be in its queue.
+    fn may_be_full(&self, client: usize, more: usize) -> bool {
         let Some(session) = &self.sessions[client] else { return false };
         self.bounds.messages < usize::MAX
-            && session.waiting.len() + self.groups.of_member(client) >= self.bounds.messages
+            && session.waiting.len() + self.groups.of_member(client) + more > self.bounds.messages
     }
 
     /// Returns the reason that a SUBACK must carry.
