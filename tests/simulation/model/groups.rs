@@ -47,11 +47,15 @@ enum Stage {
 
 impl Membership {
     fn may_get(&self, due: &Due, seen: &Seen) -> bool {
+        (self.stage != Stage::Over || seen.dup) && self.looks_like(due, seen)
+    }
+
+    /// Whether it would have had this form for the group.
+    fn looks_like(&self, due: &Due, seen: &Seen) -> bool {
         let form = |(qos, identifier): &(QoS, Option<u32>)| {
             due.message.qos.min(*qos) == seen.qos && identifier.as_slice() == seen.identifiers
         };
-        (self.stage != Stage::Over || seen.dup)
-            && self.filter == due.filter
+        self.filter == due.filter
             && due.message.text == seen.text
             && *due.message.name == *seen.topic
             && !seen.retain
@@ -121,8 +125,23 @@ impl Groups {
 
     /// The copy that `client` got, if it may have been one.
     pub(crate) fn take(&mut self, client: usize, seen: &Seen) -> Option<Owed> {
+        self.take_if(client, seen, Membership::may_get)
+    }
+
+    /// The copy for an ordinary subscription that comes when the client has left the group, and was counted as come:
+    /// what looked like it before was the group's.
+    pub(crate) fn take_twin(&mut self, client: usize, seen: &Seen) -> Option<Owed> {
+        self.take_if(client, seen, |member, due, seen| due.also.contains(&client) && member.looks_like(due, seen))
+    }
+
+    fn take_if(
+        &mut self,
+        client: usize,
+        seen: &Seen,
+        may_get: impl Fn(&Membership, &Due, &Seen) -> bool,
+    ) -> Option<Owed> {
         let member = self.members.get(&client)?;
-        let position = self.due.iter().position(|due| due.is_free() && member.may_get(due, seen))?;
+        let position = self.due.iter().position(|due| due.is_free() && may_get(member, due, seen))?;
         let due = &mut self.due[position];
         let owed = Owed {
             message: Rc::clone(&due.message),

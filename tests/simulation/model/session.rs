@@ -199,7 +199,8 @@ impl Session {
         let owed = moved
             .or_else(|| self.take_waiting(seen, history))
             .or_else(|| groups.take(self.client, seen))
-            .or_else(|| self.take_retained(seen, history, now));
+            .or_else(|| self.take_retained(seen, history, now))
+            .or_else(|| groups.take_twin(self.client, seen));
         let Some(owed) = owed else { self.unexpected(seen) };
         self.judge_form(seen, &owed, history, now);
         self.judge_order(&owed, seen, history);
