@@ -183,8 +183,9 @@ impl Groups {
             if due.holder.is_some_and(|(holder, _)| holder == client) {
                 due.holder = None;
             }
-            let may_have_had = lost_unseen || due.also.contains(&client);
-            due.optional |= may_have_had && due.holder.is_none() && due.message.qos == QoS::ExactlyOnce;
+            // Of its two copies the one that came may have been the group's, and the other one ended with its queue.
+            let may_have_had = due.also.contains(&client) || lost_unseen && due.message.qos == QoS::ExactlyOnce;
+            due.optional |= may_have_had && due.holder.is_none();
         }
         self.excuse_without_members(member.filter);
     }
