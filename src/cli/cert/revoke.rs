@@ -75,8 +75,8 @@ impl Revoke {
         let document = match revoked {
             Revoked::Now { identity, crl } => {
                 output::message(&format!(
-                    "a running broker keeps the list it started with: give it this one as tls.crl and restart it\n\
-                     ({}); reloading without a restart is not built yet",
+                    "a running broker whose tls.crl names {} takes it within three seconds,\n\
+                     or at once with `certmq reload`",
                     word(&crl.path)
                 ));
                 let crl = CrlDocument {
