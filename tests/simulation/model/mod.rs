@@ -45,6 +45,8 @@ pub(crate) struct Model {
     bounds: QueueBounds,
     /// Whose queues grew since the drops were last counted.
     touched: BTreeSet<usize>,
+    /// Sessions that ended since then, perhaps in the same moment as their queues overflowed.
+    ended_full: usize,
     numbers: u64,
     readings: u64,
     pub(crate) tally: Tally,
@@ -96,6 +98,7 @@ impl Model {
             wills: Wills::default(),
             bounds,
             touched: BTreeSet::new(),
+            ended_full: 0,
             numbers: 0,
             readings: 0,
             tally: Tally::default(),
@@ -268,25 +271,32 @@ impl Model {
     /// The broker says that full queues cost `count` messages since the last time.
     pub(crate) fn queues_dropped(&mut self, count: u64) {
         let mut touched = std::mem::take(&mut self.touched);
+        let mut suspects = std::mem::take(&mut self.ended_full);
         if count == 0 {
             return;
         }
         touched.extend(self.groups.members());
         touched.extend((0..self.sessions.len()).filter(|client| self.may_hold_too_many(*client)));
-        let mut suspects = 0;
         for client in touched {
             if self.may_be_full(client, 1) || self.may_hold_too_many(client) {
                 self.session(client).may_miss += count;
                 suspects += 1;
             }
         }
-        assert!(suspects > 0, "{count} messages were dropped, and no queue can have been full");
+        let held = |session: &Session| (session.client, session.unfinished(), session.waiting.len());
+        let sessions: Vec<_> = self.sessions.iter().flatten().map(held).collect();
+        assert!(
+            suspects > 0,
+            "{count} messages were dropped, and no queue can have been full (client, in flight, waiting): {sessions:?}, {:?}",
+            self.bounds
+        );
     }
 
     /// What was in flight when a right went is held; what was in flight on the connections after it may join it, and
-    /// more than a window of it is not kept.
+    /// more than a window of it is not kept. Whatever the client has not seen may have been in flight.
     fn may_hold_too_many(&self, client: usize) -> bool {
-        self.sessions[client].as_ref().is_some_and(|session| session.unfinished() > self.bounds.inflight)
+        let Some(session) = &self.sessions[client] else { return false };
+        session.unfinished() + session.waiting.len() + self.groups.of_member(client) > self.bounds.inflight
     }
 
     /// Whether there may be no room for so many more: whatever the client has not seen may be in its queue.
@@ -437,6 +447,10 @@ impl Model {
 
     /// The session of a client is gone, and with it what it was owed.
     fn end_session(&mut self, client: usize) {
+        let wills_of_the_moment = self.sessions.len();
+        if self.may_be_full(client, wills_of_the_moment) || self.may_hold_too_many(client) {
+            self.ended_full += 1;
+        }
         let Some(session) = self.sessions[client].take() else { return };
         for filter in session.subscriptions.keys() {
             self.subscribers[*filter].remove(&client);
