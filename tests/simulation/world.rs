@@ -223,7 +223,7 @@ impl World {
     pub(crate) fn expect_closing(&mut self, who: usize, reason: ReasonCode) {
         self.take(who, Thirst::Spilled);
         self.clients[who].closing = Some(reason);
-        self.model.session(who).lost_unseen = true;
+        self.model.session(who).lose_unseen();
     }
 
     /// Tells the model how many messages full queues have cost.

@@ -54,6 +54,13 @@ impl Copies {
         placed
     }
 
+    /// A copy that may as well have been a live one: it fills a slot where one is wanted.
+    pub(crate) fn add_doubtful(&mut self, candidates: Vec<Slot>) {
+        if !candidates.is_empty() {
+            self.0.push(RetainedCopy { candidates, slot: None });
+        }
+    }
+
     /// Finds a slot for a copy, and others for those that have to give way.
     fn place(&mut self, copy: usize, visited: &mut BTreeSet<Slot>) -> bool {
         let candidates = self.0[copy].candidates.clone();
@@ -76,7 +83,13 @@ impl Copies {
             return true;
         }
         for copy in 0..self.0.len() {
-            let Some(from) = self.0[copy].slot.filter(|_| self.0[copy].candidates.contains(&slot)) else { continue };
+            if !self.0[copy].candidates.contains(&slot) {
+                continue;
+            }
+            let Some(from) = self.0[copy].slot else {
+                self.0[copy].slot = Some(slot);
+                return true;
+            };
             if !visited.insert(from) {
                 continue;
             }
@@ -123,6 +136,15 @@ impl Reading {
         let held = self.topics.entry(message.topic).or_default();
         held.due &= continuous;
         held.values.push(Rc::clone(message));
+    }
+
+    /// What was on its way with QoS 0 may be lost.
+    pub(crate) fn lose_unseen(&mut self) {
+        for held in self.topics.values_mut() {
+            let at_most_once = |message: &Rc<Message>| message.qos == QoS::AtMostOnce;
+            held.due &=
+                !held.values.iter().any(at_most_once) && self.asked.iter().all(|(qos, _)| *qos > QoS::AtMostOnce);
+        }
     }
 
     /// The topic is empty now. What it held may be on its way.

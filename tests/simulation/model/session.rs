@@ -2,7 +2,7 @@
 
 use super::groups::Groups;
 use super::message::{History, Message, Stamp};
-use super::retained::{Copies, Reading, judge_whole};
+use super::retained::{Copies, Reading, Slot, judge_whole};
 use super::topics::Filter;
 use certmq::protocol::{QoS, Version};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -122,6 +122,12 @@ pub(crate) struct Calm {
 }
 
 impl Session {
+    /// A connection ends with something in its outbound that nobody looked at: a retained copy may be lost there, too.
+    pub(crate) fn lose_unseen(&mut self) {
+        self.lost_unseen = true;
+        self.readings.iter_mut().for_each(Reading::lose_unseen);
+    }
+
     /// Exchanges that are open, or held.
     pub(crate) fn unfinished(&self) -> usize {
         self.exchanges.len()
@@ -261,11 +267,13 @@ impl Session {
     fn arrive_once(&mut self, seen: &Seen, groups: &mut Groups, history: &History, now: u64) {
         let passing = &self.connection.as_ref().expect("connected").passing;
         let moved = self.is_behind(passing, seen, history).then(|| groups.take(self.client, seen)).flatten();
-        let owed = moved
-            .or_else(|| self.take_passing(seen))
-            .or_else(|| groups.take(self.client, seen))
-            .or_else(|| self.take_retained(seen, history, now));
-        let Some(owed) = owed else { self.unexpected(seen) };
+        let live = moved.or_else(|| self.take_passing(seen)).or_else(|| groups.take(self.client, seen));
+        if live.is_some() && seen.retain {
+            // The live one may have been lost, and this is what was retained.
+            let slots = self.slots_of(seen, history, now).into_iter().map(|(slot, _)| slot).collect();
+            self.copies.add_doubtful(slots);
+        }
+        let Some(owed) = live.or_else(|| self.take_retained(seen, history, now)) else { self.unexpected(seen) };
         self.judge_form(seen, &owed, history, now);
         self.judge_order(&owed, seen, history);
     }
@@ -301,6 +309,18 @@ impl Session {
         if !seen.retain {
             return None;
         }
+        let slots = self.slots_of(seen, history, now);
+        let message = Rc::clone(&slots.first()?.1);
+        if !self.copies.add(slots.into_iter().map(|(slot, _)| slot).collect()) {
+            return None;
+        }
+        let identifiers = seen.identifiers.clone();
+        let since = Stamp { time: now, policy: history.number() };
+        Some(Owed { message, qos: seen.qos, retain: true, identifiers, since, kind: Kind::Retained, optional: false })
+    }
+
+    /// The slots that a retained copy may be of, the likeliest first, with their messages.
+    fn slots_of(&self, seen: &Seen, history: &History, now: u64) -> Vec<(Slot, Rc<Message>)> {
         let device = self.device;
         let fitting = |reading: &Reading| {
             let (due, slot, message) = reading.fits(seen, device, history, now)?;
@@ -309,13 +329,7 @@ impl Session {
         };
         let mut fitting: Vec<_> = self.readings.iter().filter_map(fitting).collect();
         fitting.sort_by_key(|(likelihood, ..)| *likelihood);
-        let message = Rc::clone(&fitting.first()?.2);
-        if !self.copies.add(fitting.into_iter().map(|(_, slot, _)| slot).collect()) {
-            return None;
-        }
-        let identifiers = seen.identifiers.clone();
-        let since = Stamp { time: now, policy: history.number() };
-        Some(Owed { message, qos: seen.qos, retain: true, identifiers, since, kind: Kind::Retained, optional: false })
+        fitting.into_iter().map(|(_, slot, message)| (slot, message)).collect()
     }
 
     fn unexpected(&self, seen: &Seen) -> ! {
