@@ -19,7 +19,9 @@ pub mod socket;
 pub use authority::{CommitError, Live, Offline, PolicyAuthority, Running};
 pub use client::{Client, ClientError};
 pub use reply::{AdminError, Fault, Reply};
-pub use request::{DeviceRef, Named, Request, RevokeTarget, RuleText, SessionChoice, SessionCursor, Wait, Who};
+pub use request::{
+    DeviceRef, FleetScope, Named, PlanTarget, Request, RevokeTarget, RuleText, SessionChoice, SessionCursor, Wait, Who,
+};
 pub use service::{Place, Reload, Service};
 
 /// A unix user, as journal and audit trail name it: `root (uid 0)`.

@@ -1,9 +1,11 @@
 //! What an operator is told.
 
 mod denials;
+mod fleet;
 mod sessions;
 
 pub use denials::{DenialView, DeniedView};
+pub use fleet::{GenerationView, HistoryView, LiveImpactView, PlanCounts, PlanView, PlannedView};
 pub use sessions::{
     CertificateView, DropsView, QueueView, SessionDetailView, SessionState, SessionView, SessionsEndedView,
     SessionsView, SubscriptionView, WillView,
@@ -41,6 +43,10 @@ pub enum Reply {
     Explanation(ExplanationView),
     /// To `Export`: the fleet file.
     Fleet(String),
+    /// To `Plan`.
+    Plan(PlanView),
+    /// To `History`.
+    History(HistoryView),
     /// To `ListSessions`.
     Sessions(SessionsView),
     /// To `ShowSession`.

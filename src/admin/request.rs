@@ -103,6 +103,27 @@ pub enum Request {
     Apply {
         /// The text of the file.
         text: String,
+        /// What becomes of records that it does not name.
+        #[serde(default)]
+        scope: FleetScope,
+        /// How many records may go, where they are more than may go unasked.
+        #[serde(default)]
+        allow_remove: Option<usize>,
+    },
+    /// What applying a file or going back would change, and what that would do to the sessions there are.
+    Plan {
+        /// To what.
+        target: PlanTarget,
+    },
+    /// The newest generations of the policy.
+    History {
+        /// At most so many.
+        limit: usize,
+    },
+    /// Makes the policy what it was at a generation; the deny list stays.
+    Rollback {
+        /// Which.
+        generation: u64,
     },
     /// The next sessions of the broker, of a device or of a group's members.
     ListSessions {
@@ -160,6 +181,32 @@ pub enum Request {
         /// Its number.
         id: u64,
     },
+}
+
+/// What becomes of records that a fleet file does not name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FleetScope {
+    /// They go: the file is the whole policy.
+    #[default]
+    Whole,
+    /// They stay: the file only adds and changes.
+    Addition,
+}
+
+/// What a plan leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanTarget {
+    /// What a fleet file says.
+    File {
+        /// Its text.
+        text: String,
+        /// What becomes of records that it does not name.
+        scope: FleetScope,
+    },
+    /// An earlier generation.
+    Generation(u64),
 }
 
 /// What is revoked.
@@ -273,6 +320,7 @@ impl Request {
             | Self::RemoveRule { .. }
             | Self::Revoke { .. }
             | Self::LiftDenial { .. }
+            | Self::Rollback { .. }
             | Self::Apply { .. } => true,
             Self::Status {}
             | Self::ListDevices {}
@@ -282,6 +330,8 @@ impl Request {
             | Self::ListRules { .. }
             | Self::Explain { .. }
             | Self::Export {}
+            | Self::Plan { .. }
+            | Self::History { .. }
             | Self::ListSessions { .. }
             | Self::ListDenials {}
             | Self::ShowSession { .. }

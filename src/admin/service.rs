@@ -110,7 +110,10 @@ impl Service {
             Request::RemoveRule { rule, who } => self.remove_rule(call, &rule, who.as_ref()),
             Request::Explain { who, action, topic, client_id } => self.explain(call, &who, action, &topic, client_id),
             Request::Export {} => self.export(),
-            Request::Apply { text } => self.apply(call, &text),
+            Request::Apply { text, scope, allow_remove } => self.apply(call, &text, scope, allow_remove),
+            Request::Plan { target } => self.plan(call, &target),
+            Request::History { limit } => self.history(limit),
+            Request::Rollback { generation } => self.rollback(call, generation),
             Request::Revoke { target } => self.revoke(call, &target),
             Request::Reload {} => self.reload(call),
             Request::ListDenials {} => Ok(self.list_denials()),
@@ -199,9 +202,10 @@ impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         let fault = match &error {
             StoreError::InUse { .. } => Fault::InUse,
-            StoreError::NoSuchDevice { .. } | StoreError::NoSuchGroup { .. } | StoreError::NoSuchDenial { .. } => {
-                Fault::Missing
-            }
+            StoreError::NoSuchDevice { .. }
+            | StoreError::NoSuchGroup { .. }
+            | StoreError::NoSuchDenial { .. }
+            | StoreError::NoSuchGeneration { .. } => Fault::Missing,
             StoreError::Exposed { .. } => Fault::NotPermitted,
             StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 Fault::NotPermitted

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// It did what was asked.
     Success = 0,
-    /// The answer is "denied".
+    /// The answer is "denied", or "differs".
     Denied = 1,
     /// The command line is wrong (`EX_USAGE`).
     Usage = 64,
@@ -52,7 +52,7 @@ impl Exit {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Success => "ok",
-            Self::Denied => "the answer is \"denied\"",
+            Self::Denied => "the answer is \"denied\" or \"differs\"",
             Self::Usage => "the command line is wrong",
             Self::Data => "the data given is wrong",
             Self::Missing => "no such file or record",

@@ -21,12 +21,15 @@ pub mod exit;
 mod export;
 mod group;
 mod help;
+mod history;
 mod import;
 mod man;
 pub mod output;
+mod plan;
 mod quickstart;
 mod reload;
 mod revoke;
+mod rollback;
 mod serve;
 mod session;
 mod settings;
@@ -90,7 +93,10 @@ enum Command {
     Device(device::Arguments),
     Group(group::Arguments),
     Acl(acl::Arguments),
+    Plan(plan::Arguments),
     Apply(apply::Arguments),
+    History(history::Arguments),
+    Rollback(rollback::Arguments),
     Export(export::Arguments),
     Import(import::Arguments),
     Audit(audit::Arguments),
@@ -138,7 +144,10 @@ impl Command {
             Self::Device(arguments) => arguments.run(context),
             Self::Group(arguments) => arguments.run(context),
             Self::Acl(arguments) => arguments.run(context),
+            Self::Plan(arguments) => arguments.run(context),
             Self::Apply(arguments) => arguments.run(context),
+            Self::History(arguments) => arguments.run(context),
+            Self::Rollback(arguments) => arguments.run(context),
             Self::Export(arguments) => arguments.run(context),
             Self::Import(arguments) => arguments.run(context),
             Self::Audit(arguments) => arguments.run(context),

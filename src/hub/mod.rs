@@ -28,6 +28,7 @@ mod connections;
 mod deadlines;
 mod denied;
 mod detach;
+mod foresee;
 mod gate;
 mod inspect;
 mod operate;
@@ -48,6 +49,7 @@ mod words;
 
 pub use client::{Client, Closed};
 pub use connect::{ConnectRefused, Peer};
+pub use foresee::Foreseen;
 pub use inspect::{Page, Presence, Selection, SessionCursor, SessionFacts, SubscriptionFacts, Summary, WillFacts};
 pub use operate::{HubStatus, Removed};
 pub use outbound::{Outbound, Readiness, Taken, Wakes};

@@ -214,6 +214,11 @@ impl Holes {
         self.filters.is_none()
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.filters.as_ref().map_or(0, |filters| filters.len())
+    }
+
     /// Whether `topic` lies in a hole.
     pub fn contain(&self, topic: TopicName<'_>) -> bool {
         self.filters.iter().flat_map(|filters| filters.iter()).any(|hole| hole.contains(topic))

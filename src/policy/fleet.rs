@@ -13,6 +13,7 @@
 //! deny = [{ publish = "sensors/dev-0001/config", until = 2027-01-01T00:00:00Z }]
 //! ```
 
+mod difference;
 mod export;
 mod parse;
 mod table;
@@ -20,10 +21,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use difference::{Part, RecordChange, Removals, additions, changed_records, difference};
 pub use export::export;
 pub use parse::fingerprint;
 
-use super::{Change, ChangeSet, Records, SubjectSelector};
+use super::{Records, SubjectSelector};
 
 /// A fault of a fleet file with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,20 +53,14 @@ impl FleetFile {
     /// The first fault with its line: TOML, an unknown key, a wrong type, an invalid rule, a device or group named
     /// twice, a listed group that the file does not define.
     pub fn parse(text: &str, selector: SubjectSelector) -> Result<Self, FleetError> {
-        parse::parse(text, selector)
+        parse::parse(text, selector, &Records::default())
     }
-}
 
-/// What turns `from` into `to`; a store at another generation than `from` must refuse it.
-pub fn difference(from: &Records, to: &Records) -> ChangeSet {
-    let new_groups = to.groups.values().filter(|group| from.groups.get(&group.name) != Some(group));
-    let new_devices = to.devices.values().filter(|device| from.devices.get(&device.key) != Some(device));
-    let old_devices = from.devices.keys().filter(|key| !to.devices.contains_key(key));
-    let old_groups = from.groups.keys().filter(|name| !to.groups.contains_key(*name));
-    let changes = new_groups
-        .map(|group| Change::PutGroup(group.clone()))
-        .chain(new_devices.map(|device| Change::PutDevice(device.clone())))
-        .chain(old_devices.map(|key| Change::RemoveDevice(key.clone())))
-        .chain(old_groups.map(|name| Change::RemoveGroup(name.clone())));
-    ChangeSet { expected_generation: Some(from.generation), changes: changes.collect() }
+    /// As [`FleetFile::parse`], a file to be merged into `existing` records: its devices may list groups of those.
+    ///
+    /// # Errors
+    /// As [`FleetFile::parse`].
+    pub fn parse_addition(text: &str, selector: SubjectSelector, existing: &Records) -> Result<Self, FleetError> {
+        parse::parse(text, selector, existing)
+    }
 }

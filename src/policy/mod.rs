@@ -7,7 +7,7 @@
 //! Policy + Principal + filter -> Grant (QoS, holes) | Denied; explain.rs tells why
 //! ChainFacts of a live connection -> stays | Lapse   chain.rs, standing.rs
 //! ChainFacts -> refused by an operator               deny_list.rs
-//! fleet file <-> records -> ChangeSet                fleet.rs, change.rs
+//! fleet file <-> records -> ChangeSet                fleet.rs, change.rs; reach.rs compares two policies
 //! rules of other brokers -> records                  import.rs
 //! ```
 
@@ -33,6 +33,7 @@ mod groups;
 mod memory;
 mod packed;
 mod pins;
+mod reach;
 mod standing;
 mod template;
 

@@ -17,6 +17,7 @@ mod encoding;
 mod error;
 mod folder;
 mod held;
+mod history;
 mod journal;
 mod load;
 mod plan;
@@ -27,6 +28,7 @@ mod stored;
 
 pub use check::{CheckReport, check};
 pub use error::StoreError;
+pub use history::Generation;
 pub use load::{LoadError, load};
 pub use restore::{RestoreReport, RestoreSource, restore_policy};
 
@@ -439,9 +441,14 @@ impl Shared {
         let mut writer = self.writer.lock();
         self.settle(&mut writer)?;
         let state = writer.state;
+        let kept = history::keep(&self.folder, state.generation);
         self.read(|database| snapshot::write(&self.folder.snapshot(), database, state, now))?;
         writer.journal.restart(state)?;
         writer.snapshot_time = now;
+        if let Err(fault) = kept.and_then(|()| history::prune(&self.folder)) {
+            // The policy and its backup are whole; only `history` and `rollback` reach less far.
+            tracing::warn!(%fault, "the past of the policy could not be kept");
+        }
         Ok(())
     }
 }

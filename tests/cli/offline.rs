@@ -113,10 +113,63 @@ fn a_policy_goes_out_and_in_again() {
         text.lines().filter(|line| !line.starts_with("generation")).map(|line| format!("{line}\n")).collect();
     to.ok(&["device", "add", "CN=goes"]);
     to.write("fleet.toml", &body);
-    assert_eq!(to.json(&["apply", "fleet.toml"], 0)["outcome"], "changed");
+    assert_eq!(to.json(&["apply", "fleet.toml", "--allow-remove", "1"], 0)["outcome"], "changed");
     assert_eq!(to.ok(&["export"]), text.replace("generation = 4", "generation = 2"));
     assert_eq!(to.json(&["apply", "fleet.toml"], 0)["outcome"], "unchanged");
     to.run(&["device", "show", "CN=goes"]).expect(66);
+}
+
+#[test]
+fn a_plan_a_merge_and_the_way_back_work_without_a_broker() {
+    let desk = Desk::new();
+    desk.ok(&["device", "add", "CN=a"]);
+    desk.write("more.toml", "version = 1\n[[devices]]\nsubject = \"CN=b\"\nallow = [{ publish = \"#\" }]\n");
+    let plan = desk.run(&["plan", "more.toml", "--merge"]);
+    assert_eq!(plan.code, Some(1), "{plan:?}");
+    let told = "+ device CN=b\n    + allow { publish = \"#\" }\n1 device(s) added (from generation 1)\nno broker runs";
+    assert!(plan.stdout.starts_with(told), "{plan:?}");
+    desk.ok(&["apply", "more.toml", "--merge"]);
+    assert!(desk.ok(&["plan", "--merge", "more.toml"]).starts_with("nothing would change (generation 2)"));
+    let history = desk.json(&["history"], 0);
+    assert_eq!(history["generations"][0]["records"], json!(["put device \"CN=b\""]));
+    let dry = desk.run(&["rollback", "1", "--dry-run"]);
+    assert!(dry.code == Some(1) && dry.stdout.starts_with("- device CN=b\n"), "{dry:?}");
+    assert!(desk.ok(&["rollback", "1"]).contains("generation 3"));
+    assert_eq!(desk.json(&["device", "list"], 0)["devices"].as_array().unwrap().len(), 1);
+    desk.run(&["rollback", "9"]).refused(66, &["no generation 9", "from 0 to 3", "certmq history"]);
+    desk.run(&["plan", "nowhere.toml"]).refused(66, &["nowhere.toml: no such file"]);
+    desk.write("bad.toml", "version = 1\n[group.a]\n");
+    desk.run(&["plan", "bad.toml"]).refused(65, &["bad.toml", "line 2", "groups"]);
+}
+
+#[test]
+fn a_hundred_thousand_devices_are_planned_and_applied_in_seconds() {
+    let desk = Desk::new();
+    desk.ok(&["group", "add", "sensors"]);
+    let mut text = "version = 1\n[groups.sensors]\nallow = [{ publish = \"sensors/{cn}/#\" }]\n".to_owned();
+    for number in 0..100_000 {
+        text.push_str(&format!("[[devices]]\nsubject = \"CN=dev-{number:06},O=acme\"\ngroups = [\"sensors\"]\n"));
+    }
+    desk.write("fleet.toml", &text);
+    let timed = |words: &[&str], code: i32| {
+        let start = std::time::Instant::now();
+        let ended = desk.run(words);
+        assert_eq!(ended.code, Some(code), "{words:?}: {}", ended.stderr);
+        let took = start.elapsed();
+        eprintln!("{words:?}: {took:.1?}");
+        // In a build that is not optimised, on a machine that others share.
+        assert!(took.as_secs() < 120, "{words:?} took {took:.1?}");
+        ended.stdout
+    };
+    let plan = timed(&["plan", "fleet.toml"], 1);
+    assert!(plan.contains("1 group(s) changed, 100000 device(s) added"), "{}", plan.len());
+    timed(&["apply", "fleet.toml"], 0);
+    desk.write("fleet.toml", &text.replace("CN=dev-099999,O=acme", "CN=dev-100000,O=acme"));
+    let plan = timed(&["plan", "fleet.toml"], 1);
+    assert!(plan.starts_with("+ device CN=dev-100000,O=acme\n    + group sensors\n- device CN=dev-099999"), "{plan}");
+    timed(&["apply", "fleet.toml"], 0);
+    timed(&["rollback", "1"], 0);
+    assert_eq!(desk.json(&["device", "list"], 0)["devices"].as_array().unwrap().len(), 0);
 }
 
 #[test]

@@ -63,7 +63,8 @@ fn a_fleet_file_is_applied_to_the_running_broker() {
     let _broker = Broker::start(&desk);
     desk.ok(&["device", "add", "CN=dev-1"]);
     desk.write("fleet.toml", &desk.ok(&["export"]).replace("CN=dev-1", "CN=dev-2"));
-    assert_eq!(desk.json(&["apply", "fleet.toml"], 0)["generation"], 2);
+    desk.run(&["apply", "fleet.toml"]).refused(65, &["remove 1 of 1 records", "--allow-remove 1"]);
+    assert_eq!(desk.json(&["apply", "fleet.toml", "--allow-remove", "1"], 0)["generation"], 2);
     assert_eq!(desk.json(&["device", "list"], 0)["devices"][0]["subject"], "CN=dev-2");
     desk.run(&["apply", "fleet.toml"]).refused(65, &["generation 1", "export again"]);
 }

@@ -18,6 +18,7 @@ mod identity;
 mod isolation;
 mod odd_certificates;
 mod pinning;
+mod plan;
 mod policy_changes;
 mod quickstart;
 mod reload;

@@ -2,7 +2,7 @@
 
 use super::Service;
 use crate::admin::reply::{AdminError, ChangeOutcome, ChangeView, Fault, Reply, SessionsEndedView};
-use crate::admin::request::{DeviceRef, Named, Request, RevokeTarget, SessionChoice, Who};
+use crate::admin::request::{DeviceRef, FleetScope, Named, Request, RevokeTarget, SessionChoice, Who};
 use crate::policy::Effect;
 use crate::policy::record::DeviceStatus;
 use crate::telemetry::audit::{Audit, Event, Outcome};
@@ -40,7 +40,9 @@ impl Command {
                 (name, format!("{} {} {}", whom(who), rule.action.as_str(), rule.filter))
             }
             Request::RemoveRule { rule, .. } => ("acl remove", rule.clone()),
-            Request::Apply { .. } => ("apply", "the whole policy".to_owned()),
+            Request::Apply { scope: FleetScope::Whole, .. } => ("apply", "the whole policy".to_owned()),
+            Request::Apply { scope: FleetScope::Addition, .. } => ("apply --merge", "a part of the policy".to_owned()),
+            Request::Rollback { generation } => ("rollback", format!("to generation {generation}")),
             Request::DisconnectSessions { who, client_id } => {
                 ("session disconnect", format!("{} {}", whom(who), client_id.as_deref().unwrap_or_default()))
             }
@@ -61,6 +63,8 @@ impl Command {
             | Request::ListRules { .. }
             | Request::Explain { .. }
             | Request::Export {}
+            | Request::Plan { .. }
+            | Request::History { .. }
             | Request::ListSessions { .. }
             | Request::ShowSession { .. }
             | Request::ListDenials {}

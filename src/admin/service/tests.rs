@@ -1,3 +1,5 @@
+mod fleet;
+
 use super::*;
 use crate::admin::authority::tests::{Recorder, authority};
 use crate::admin::reply::ExplanationView;
@@ -274,46 +276,6 @@ fn removing_a_device_that_a_group_still_matches_says_so() {
     fixture.add("CN=dev-1,O=acme", &[]);
     let removed = fixture.change(Request::RemoveDevice { device: device("dev-1") });
     assert!(removed.notes[0].contains("group g still matches"), "{removed:?}");
-}
-
-fn export(fixture: &Fixture) -> String {
-    match fixture.ask(Request::Export {}).unwrap() {
-        Reply::Fleet(text) => text,
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn what_is_exported_applies() {
-    let (fixture, other) = (fixture(), fixture());
-    fixture.change(Request::AddGroup { name: "g".into(), matches: BTreeMap::new() });
-    fixture.allow(Who::Group("g".into()), Action::Publish, "a/{cn}");
-    fixture.add("CN=dev-1,O=acme", &["g"]);
-    let text = export(&fixture);
-    assert_eq!(fixture.change(Request::Apply { text: text.clone() }).outcome, ChangeOutcome::Unchanged);
-    let without: String =
-        text.lines().filter(|line| !line.starts_with("generation")).map(|line| format!("{line}\n")).collect();
-    other.add("CN=goes", &[]);
-    let applied = other.change(Request::Apply { text: without });
-    assert_eq!((applied.outcome, applied.generation), (ChangeOutcome::Changed, 2));
-    assert_eq!(*other.live.disconnected.lock(), ["CN=goes"]);
-    let body = |text: &str| text.lines().filter(|line| !line.starts_with("generation")).collect::<Vec<_>>().join("\n");
-    assert_eq!(body(&export(&other)), body(&text));
-}
-
-#[test]
-fn a_file_for_another_generation_is_refused() {
-    let fixture = fixture();
-    fixture.add("CN=dev-1", &[]);
-    let text = export(&fixture);
-    fixture.add("CN=dev-2", &[]);
-    let refusal = fixture.refusal(Request::Apply { text });
-    assert!(refusal.message.contains("generation 1"), "{refusal}");
-    let refusal = fixture.refusal(Request::Apply { text: "version = 1\n[[device]]\n".into() });
-    assert!(refusal.message.contains("line 2"), "{refusal}");
-    let text = "version = 1\n[[devices]]\nsubject = \"CN=a\"\ntrust = \"elsewhere\"\n";
-    let refusal = fixture.refusal(Request::Apply { text: text.into() });
-    assert!(refusal.message.contains("no trust block \"elsewhere\""), "{refusal}");
 }
 
 #[test]

@@ -62,7 +62,8 @@ fn push_rules(text: &mut String, rules: &[Rule]) {
     }
 }
 
-fn rule(rule: &Rule) -> String {
+/// A rule as the file writes it.
+pub(super) fn rule(rule: &Rule) -> String {
     let mut text = format!("{{ {} = {}", rule.action.as_str(), quoted(&rule.filter));
     if rule.max_qos.0 != QoS::ExactlyOnce {
         text.push_str(&format!(", max_qos = {}", rule.max_qos.0 as u8));
@@ -101,7 +102,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-fn hexadecimal(octets: &[u8]) -> String {
+pub(super) fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 

@@ -16,7 +16,8 @@ const GROUP_KEYS: [&str; 3] = ["match", "allow", "deny"];
 const DEVICE_KEYS: [&str; 7] = ["subject", "trust", "enabled", "groups", "allow", "deny", "certificate_sha256"];
 const RULE_KEYS: [&str; 5] = ["publish", "subscribe", "max_qos", "retain", "until"];
 
-pub(super) fn parse(text: &str, selector: SubjectSelector) -> Result<FleetFile, FleetError> {
+/// Groups that the file does not define are looked for in `existing`.
+pub(super) fn parse(text: &str, selector: SubjectSelector, existing: &Records) -> Result<FleetFile, FleetError> {
     let source = Source(text);
     let document = DeTable::parse(text).or_else(|error| {
         let offset = error.span().map_or(0, |span| span.start);
@@ -35,7 +36,7 @@ pub(super) fn parse(text: &str, selector: SubjectSelector) -> Result<FleetFile, 
         records.groups.insert(Arc::clone(&group.name), group);
     }
     for value in list(&file, "devices")? {
-        let device = device(&value, selector, &records)?;
+        let device = device(&value, selector, [&records, existing])?;
         if records.devices.contains_key(&device.key) {
             return value.fault(format!("{} is named twice", device.key));
         }
@@ -63,7 +64,7 @@ fn group(name: &str, value: &Value<'_>) -> Result<GroupRecord, FleetError> {
     GroupRecord::new(name, matches, rules(&table)?).or_else(|error| table.fault(error.to_string()))
 }
 
-fn device(value: &Value<'_>, selector: SubjectSelector, records: &Records) -> Result<DeviceRecord, FleetError> {
+fn device(value: &Value<'_>, selector: SubjectSelector, records: [&Records; 2]) -> Result<DeviceRecord, FleetError> {
     let table = value.table("a device", &DEVICE_KEYS)?;
     let subject = table.require("subject")?;
     let name = selector.typed_name(subject.string()?).or_else(|error| subject.fault(error))?;
@@ -81,7 +82,7 @@ fn device(value: &Value<'_>, selector: SubjectSelector, records: &Records) -> Re
     let mut groups = Vec::new();
     for value in list(&table, "groups")? {
         let group = value.string()?;
-        match records.groups.get_key_value(group) {
+        match records.iter().find_map(|records| records.groups.get_key_value(group)) {
             Some((name, _)) => groups.push(Arc::clone(name)),
             None => return value.fault(format!("group {group:?} is not in this file; add [groups.{group}]")),
         }

@@ -7,6 +7,7 @@ use super::journal::{self, Entry, LineFault};
 use super::snapshot;
 use super::state::State;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// Every record that the backup holds.
 #[derive(Debug, Default)]
@@ -46,6 +47,32 @@ impl Backup {
         Ok(backup)
     }
 
+    /// The records at `generation`: those of the snapshot `start`, which is not newer, and what `journals` (the oldest
+    /// first) did to them until then. The error names the file.
+    pub(super) fn at(generation: u64, start: &Path, journals: &[PathBuf]) -> Result<Self, StoreError> {
+        let mut backup = Self::default();
+        let summary = snapshot::read(start, |write| {
+            backup.records.insert((write.kind, write.key), write.value.unwrap_or_default());
+        })?;
+        backup.state = summary.state;
+        for path in journals {
+            if backup.state.generation == generation {
+                break;
+            }
+            let until = |entry: &Entry| if entry.generation <= generation { backup.replay(entry) } else { Ok(()) };
+            let reading = journal::read(path, until)?;
+            if let Some(fault) = reading.fault {
+                return Err(StoreError::damaged(path, format!("line {}: {}", fault.line, fault.fault)));
+            }
+        }
+        let reached = backup.state.generation;
+        if reached != generation {
+            let fault = format!("generation {generation} lies in a gap: the journals go on to {reached} only");
+            return Err(StoreError::damaged(start, fault));
+        }
+        Ok(backup)
+    }
+
     /// The records in the form of the store.
     pub(super) fn into_writes(self) -> Vec<Write> {
         let put = |((kind, key), value)| Write { kind, key, value: Some(value) };
@@ -58,13 +85,13 @@ impl Backup {
     }
 
     fn replay(&mut self, entry: &Entry) -> Result<(), String> {
-        if entry.state().generation <= self.snapshot_generation {
+        if entry.generation <= self.state.generation {
             return Ok(());
         }
         for change in &entry.changes {
             self.apply(Write::of(change).map_err(|fault| fault.to_string())?);
         }
-        self.state.generation = entry.state().generation;
+        self.state.generation = entry.generation;
         if self.state != entry.state() {
             return Err("the records after it do not add up to what it says".to_owned());
         }

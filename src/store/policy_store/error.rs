@@ -31,6 +31,8 @@ pub enum StoreError {
     NoSuchGroup { group: String },
     #[error("no {entry}: `certmq revoke --list` shows them")]
     NoSuchDenial { entry: String },
+    #[error("no generation {generation}: those from {oldest} to {newest} are kept, `certmq history` shows them")]
+    NoSuchGeneration { generation: u64, oldest: u64, newest: u64 },
     #[error("group {group:?} is still listed by {devices} device(s): take them out of it first")]
     GroupInUse { group: String, devices: u64 },
     #[error("{record} is changed twice in one change set: merge the two changes")]

@@ -74,6 +74,11 @@ impl Folder {
         self.root.join("policy.journal")
     }
 
+    /// What snapshot and journal were before.
+    pub(super) fn history(&self) -> PathBuf {
+        self.root.join("policy.history")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.root.join("policy.lock")
     }

@@ -50,7 +50,7 @@ pub(super) struct Mark {
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
     /// The generation that it makes.
-    generation: u64,
+    pub(super) generation: u64,
     /// When, RFC 3339.
     pub(super) time: String,
     /// Who.

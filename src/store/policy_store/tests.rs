@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-const NOW: i64 = 1_790_000_000;
+pub(super) const NOW: i64 = 1_790_000_000;
 
-fn folder() -> tempfile::TempDir {
+pub(super) fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     folder
@@ -40,11 +40,11 @@ fn set(changes: impl IntoIterator<Item = Change>) -> ChangeSet {
     ChangeSet { expected_generation: None, changes: changes.into_iter().collect() }
 }
 
-fn put(name: &str, groups: &[&str]) -> ChangeSet {
+pub(super) fn put(name: &str, groups: &[&str]) -> ChangeSet {
     set([Change::PutDevice(device(name, groups))])
 }
 
-fn add(store: &PolicyStore, name: &str) -> u64 {
+pub(super) fn add(store: &PolicyStore, name: &str) -> u64 {
     store.commit(&put(name, &[]), "test", NOW).unwrap()
 }
 
