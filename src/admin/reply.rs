@@ -2,6 +2,7 @@
 
 mod denials;
 mod fleet;
+mod pending;
 mod sessions;
 
 pub use denials::{DenialView, DeniedView};
@@ -10,6 +11,8 @@ pub use sessions::{
     CertificateView, DropsView, QueueView, SessionDetailView, SessionState, SessionView, SessionsEndedView,
     SessionsView, SubscriptionView, WillView,
 };
+
+pub use pending::{PendingDeviceView, PendingView, SeenCertificateView};
 
 use crate::policy::record::{DeviceStatus, RetainBound};
 use crate::policy::{Action, DeviceRecord, Effect, Explanation, GroupRecord, Rule};
@@ -31,6 +34,8 @@ pub enum Reply {
     Changed(ChangeView),
     /// To `ListDevices`.
     Devices(DevicesView),
+    /// To `ListPending`.
+    Pending(PendingView),
     /// To `ShowDevice`.
     Device(DeviceView),
     /// To `ListGroups`.
@@ -207,6 +212,9 @@ pub struct DeviceView {
     pub rules: Vec<RuleView>,
     /// SHA-256 of the certificates it is bound to.
     pub certificate_sha256: Vec<String>,
+    /// Those it connected with, the latest first, since the broker started; only one device's record has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates_seen: Vec<SeenCertificateView>,
 }
 
 /// Every group.
@@ -367,6 +375,7 @@ impl From<&DeviceRecord> for DeviceView {
             groups: record.groups.iter().map(ToString::to_string).collect(),
             rules: record.rules.iter().map(RuleView::from).collect(),
             certificate_sha256: record.pins.iter().map(hex).collect(),
+            certificates_seen: Vec::new(),
         }
     }
 }

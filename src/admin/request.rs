@@ -31,6 +31,15 @@ pub enum Request {
     },
     /// Every device record.
     ListDevices {},
+    /// Unknown devices that wait for approval.
+    ListPending {},
+    /// Adds a device that waits for it.
+    ApproveDevice {
+        /// Which one.
+        device: DeviceRef,
+        /// Its groups; they must exist.
+        groups: Vec<String>,
+    },
     /// One device's record.
     ShowDevice {
         /// Which one.
@@ -311,6 +320,7 @@ impl Request {
     pub fn changes(&self) -> bool {
         match self {
             Self::AddDevice { .. }
+            | Self::ApproveDevice { .. }
             | Self::UnpinDevice { .. }
             | Self::SetDeviceStatus { .. }
             | Self::RemoveDevice { .. }
@@ -324,6 +334,7 @@ impl Request {
             | Self::Apply { .. } => true,
             Self::Status {}
             | Self::ListDevices {}
+            | Self::ListPending {}
             | Self::ShowDevice { .. }
             | Self::ListGroups {}
             | Self::ShowGroup { .. }

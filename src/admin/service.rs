@@ -6,6 +6,7 @@ mod devices;
 mod explain;
 mod fleet;
 mod groups;
+mod pending;
 mod reload;
 mod resolve;
 mod revocations;
@@ -98,6 +99,8 @@ impl Service {
             Request::AddDevice { device, groups, pinning } => self.add_device(call, &device, &groups, pinning),
             Request::UnpinDevice { device, sha256 } => self.unpin_device(call, &device, sha256.as_deref()),
             Request::ListDevices {} => self.list_devices(),
+            Request::ListPending {} => self.list_pending(),
+            Request::ApproveDevice { device, groups } => self.approve_device(call, &device, &groups),
             Request::ShowDevice { device } => self.show_device(&device),
             Request::SetDeviceStatus { device, status } => self.set_device_status(call, &device, status),
             Request::RemoveDevice { device } => self.remove_device(call, &device),

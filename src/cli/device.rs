@@ -2,7 +2,7 @@
 
 use super::who::DeviceArgument;
 use super::{Context, Exit, Failure, Outcome, after_help, backend, output};
-use crate::admin::reply::{ChangeView, DeviceView, DevicesView};
+use crate::admin::reply::{ChangeView, DeviceView, DevicesView, PendingView, SeenCertificateView};
 use crate::admin::request::Pinning;
 use crate::admin::{Reply, Request};
 use crate::policy::record::DeviceStatus;
@@ -62,9 +62,34 @@ enum Command {
         #[arg(long, value_name = "HEX")]
         sha256: Option<String>,
     },
-    /// List every record
-    #[command(after_help = after_help(&[("certmq device list", "subject, status, groups and rules")], READING))]
-    List,
+    /// List every record, or the unknown devices that wait for approval
+    #[command(after_help = after_help(
+        &[
+            ("certmq device list", "subject, status, groups and rules"),
+            ("certmq device list --pending", "with policy.unknown_devices = \"quarantine\": who came and is unknown"),
+        ],
+        READING,
+    ))]
+    List {
+        /// Unknown devices with a valid certificate, who tried last first; asks the running broker
+        #[arg(long)]
+        pending: bool,
+    },
+    /// Add a device that waits for approval; its next CONNECT succeeds
+    #[command(after_help = after_help(
+        &[
+            ("certmq device approve CN=dev-0007,O=acme --group sensors", "one of `certmq device list --pending`"),
+            ("certmq device approve dev-0007", "the only one with that common name"),
+        ],
+        CODES,
+    ))]
+    Approve {
+        #[command(flatten)]
+        device: DeviceArgument,
+        /// A group it becomes a member of; may be repeated
+        #[arg(long, value_name = "NAME")]
+        group: Vec<String>,
+    },
     /// Show one record
     #[command(after_help = after_help(&[("certmq device show dev-0001", "groups, rules and pins of the device")], READING))]
     Show {
@@ -123,6 +148,10 @@ impl Arguments {
                 context.output.write(&devices, devices_table)?;
                 Ok(Exit::Success)
             }
+            Reply::Pending(pending) => {
+                context.output.write(&pending, pending_table)?;
+                Ok(Exit::Success)
+            }
             Reply::Device(device) => {
                 context.output.write(&device, device_text)?;
                 Ok(Exit::Success)
@@ -141,7 +170,9 @@ impl Command {
                 pinning: if pin { Pinning::Pinned } else { Pinning::Unpinned },
             },
             Self::Unpin { device, sha256 } => Request::UnpinDevice { device: device.reference()?, sha256 },
-            Self::List => Request::ListDevices {},
+            Self::List { pending: false } => Request::ListDevices {},
+            Self::List { pending: true } => Request::ListPending {},
+            Self::Approve { device, group } => Request::ApproveDevice { device: device.reference()?, groups: group },
             Self::Show { device } => Request::ShowDevice { device: device.reference()? },
             Self::Enable { device } => {
                 Request::SetDeviceStatus { device: device.reference()?, status: DeviceStatus::Enabled }
@@ -180,6 +211,24 @@ fn devices_table(view: &DevicesView) -> String {
     table.render()
 }
 
+fn pending_table(view: &PendingView) -> String {
+    let mut table =
+        Table::new(&["SUBJECT", "TRUST", "ISSUER", "SERIAL", "NOT AFTER", "LAST TRIED", "FROM", "ATTEMPTS"]);
+    for device in &view.devices {
+        table.row(&[
+            device.subject.clone(),
+            device.trust.clone(),
+            device.issuer.clone(),
+            device.certificate.serial.clone(),
+            device.certificate.not_after.clone(),
+            device.certificate.last_seen.clone(),
+            device.address.clone().unwrap_or_default(),
+            device.attempts.to_string(),
+        ]);
+    }
+    table.render()
+}
+
 fn device_text(device: &DeviceView) -> String {
     let mut table = Table::default();
     table.row(&["subject", &device.subject]);
@@ -188,6 +237,11 @@ fn device_text(device: &DeviceView) -> String {
     table.row(&["groups", &device.groups.join(", ")]);
     for pin in &device.certificate_sha256 {
         table.row(&["certificate", pin]);
+    }
+    for seen in &device.certificates_seen {
+        let SeenCertificateView { serial, not_before, not_after, first_seen, last_seen, .. } = seen;
+        let dates = format!("valid {not_before} to {not_after}, seen {first_seen} to {last_seen}");
+        table.row(&["came with", &format!("serial {serial}, {dates}")]);
     }
     let mut text = table.render();
     for rule in &device.rules {

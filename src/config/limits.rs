@@ -69,6 +69,10 @@ pub struct Limits {
     /// Bytes of retained messages in all; as above.
     #[serde(with = "units::bytes")]
     pub retained_bytes: usize,
+    /// Unknown devices kept for `certmq device list --pending`; the one that tried longest ago goes.
+    pub pending_devices: usize,
+    /// Devices whose certificates are remembered for `certmq device show`; the one that connected longest ago goes.
+    pub certificates_seen: usize,
     /// Refusals kept for `certmq denials`, of each kind (handshake, CONNECT, PUBLISH, SUBSCRIBE); the oldest goes. Also
     /// the devices and causes of each kind that the audit trail tells apart in a minute; the others are one number.
     /// Metric `denials_left_out`.
@@ -103,6 +107,8 @@ impl Default for Limits {
             unreleased_ids: 1_000,
             retained_messages: 1_000_000,
             retained_bytes: 1024 * 1024 * 1024,
+            pending_devices: 1_000,
+            certificates_seen: 100_000,
             denials: 1024,
             denials_bytes: 1024 * 1024,
             audit_file_bytes: 16 * 1024 * 1024,

@@ -98,6 +98,19 @@ pub enum ClientIds {
 pub struct PolicySection {
     /// Whether only devices with a record of their own are known; a match by a group is then not enough.
     pub require_record: bool,
+    /// What becomes of valid certificates whose devices nobody knows.
+    pub unknown_devices: UnknownDevices,
+}
+
+/// `policy.unknown_devices`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownDevices {
+    /// CONNECT is refused.
+    #[default]
+    Refuse,
+    /// CONNECT is refused, and the device waits for `certmq device approve`.
+    Quarantine,
 }
 
 /// Section `[storage]`.
@@ -135,7 +148,7 @@ pub enum LogFormat {
 impl Settings {
     /// What of the settings the policy needs.
     pub fn policy_settings(&self) -> PolicySettings {
-        use crate::policy::{ClientIdRule, RecordRequirement};
+        use crate::policy::{ClientIdRule, RecordRequirement, UnknownDevices as Unknown};
         PolicySettings {
             require_record: match self.policy.require_record {
                 true => RecordRequirement::Record,
@@ -144,6 +157,10 @@ impl Settings {
             client_id: match self.identity.client_id {
                 ClientIds::Any => ClientIdRule::Free,
                 ClientIds::Cn => ClientIdRule::CommonName,
+            },
+            unknown: match self.policy.unknown_devices {
+                UnknownDevices::Refuse => Unknown::Refuse,
+                UnknownDevices::Quarantine => Unknown::Quarantine,
             },
         }
     }

@@ -114,6 +114,7 @@ impl Hub {
             self.fire(&will, now, wakes);
         }
         METRICS.clients_connected.increment();
+        self.note_certificate(peer);
         self.judge_again(peer, &accepted, &policy, &line, wakes);
         Ok(Client::new(
             Arc::clone(self),
@@ -390,6 +391,13 @@ impl ConnectRefused {
     }
 
     /// The device does not hear who else bears its name, or what an operator would do about it.
+    const UNKNOWN: &str = "unknown device";
+
+    /// Whether nobody knows the device.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.class == Self::UNKNOWN
+    }
+
     fn not_admitted(refusal: &Refusal, key: &DeviceKey, policy: &Policy) -> Self {
         let told = match refusal {
             Refusal::Unknown(_) | Refusal::Disabled(_) | Refusal::Revoked(_) | Refusal::NotPinned(_) => {
@@ -399,7 +407,7 @@ impl ConnectRefused {
             Refusal::ClientId { .. } => "the client id must be the common name of the certificate",
         };
         let class = match refusal {
-            Refusal::Unknown(_) => "unknown device",
+            Refusal::Unknown(_) => Self::UNKNOWN,
             Refusal::Disabled(_) => "disabled device",
             Refusal::Revoked(_) => "revoked device",
             Refusal::Lapsed { .. } => "certificate lapsed",

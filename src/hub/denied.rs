@@ -60,6 +60,9 @@ impl Hub {
             reason_code: Some(*reason as u8),
             remedy: remedy.clone(),
         });
+        if refused.is_unknown() {
+            self.note_pending(peer, client_id, address);
+        }
     }
 }
 

@@ -44,6 +44,7 @@ mod sys;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod visitors;
 mod wills;
 mod words;
 
@@ -56,6 +57,7 @@ pub use outbound::{Outbound, Readiness, Taken, Wakes};
 pub use publish::Published;
 pub use route::RouteMemory;
 pub use sweep::{Swept, Touched};
+pub use visitors::{PendingDevice, SeenCertificate};
 
 use crate::config::mqtt::QueueFull;
 use crate::config::{Limits, MqttSettings};
@@ -71,6 +73,7 @@ use shared::Strays;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use tree::SubscriptionTree;
+use visitors::Visitors;
 
 /// The broker without its sockets.
 #[derive(Debug)]
@@ -86,6 +89,7 @@ pub struct Hub {
     system: RetainedMessages,
     deadlines: Deadlines,
     denials: Denials,
+    visitors: Visitors,
     connections: Arc<Connections>,
     /// The wall clock when it was last looked at, Unix seconds.
     unix: AtomicI64,
@@ -114,6 +118,7 @@ impl Hub {
             retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
             system: RetainedMessages::new(usize::MAX, usize::MAX),
             deadlines: Deadlines::default(),
+            visitors: Visitors::new(limits.pending_devices, limits.certificates_seen),
             denials: Denials::new(DenialBounds { entries: limits.denials, bytes: limits.denials_bytes }),
             connections: Arc::default(),
             unix: AtomicI64::new(0),

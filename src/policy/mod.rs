@@ -61,6 +61,18 @@ pub struct PolicySettings {
     pub require_record: RecordRequirement,
     /// `identity.client_id`.
     pub client_id: ClientIdRule,
+    /// `policy.unknown_devices`.
+    pub unknown: UnknownDevices,
+}
+
+/// What becomes of a valid certificate whose device nobody knows. It is refused in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownDevices {
+    /// Nothing else.
+    #[default]
+    Refuse,
+    /// It is kept in a list, for an operator to approve.
+    Quarantine,
 }
 
 /// Whether a group match makes a device known.

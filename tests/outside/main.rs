@@ -20,6 +20,7 @@ mod odd_certificates;
 mod pinning;
 mod plan;
 mod policy_changes;
+mod quarantine;
 mod quickstart;
 mod reload;
 mod resumption;

@@ -29,6 +29,7 @@ impl Command {
     pub(super) fn of(request: &Request) -> Option<Self> {
         let (name, what) = match request {
             Request::AddDevice { device, .. } => ("device add", text(device)),
+            Request::ApproveDevice { device, .. } => ("device approve", text(device)),
             Request::UnpinDevice { device, .. } => ("device unpin", text(device)),
             Request::SetDeviceStatus { device, status: DeviceStatus::Enabled } => ("device enable", text(device)),
             Request::SetDeviceStatus { device, status: DeviceStatus::Disabled } => ("device disable", text(device)),
@@ -57,6 +58,7 @@ impl Command {
             Request::LiftDenial { id } => ("revoke --undo", format!("entry {id}")),
             Request::Status {}
             | Request::ListDevices {}
+            | Request::ListPending {}
             | Request::ShowDevice { .. }
             | Request::ListGroups {}
             | Request::ShowGroup { .. }

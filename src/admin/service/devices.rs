@@ -2,7 +2,7 @@
 
 use super::resolve::{Resolved, Unlisted};
 use super::{Call, Plan, Service};
-use crate::admin::reply::{AdminError, DeviceView, DevicesView, Fault, Reply};
+use crate::admin::reply::{AdminError, DeviceView, DevicesView, Fault, Reply, SeenCertificateView};
 use crate::admin::request::{DeviceRef, Named, Pinning};
 use crate::policy::record::DeviceStatus;
 use crate::policy::{Change, DeviceKey, DeviceRecord, fleet};
@@ -111,8 +111,13 @@ impl Service {
     }
 
     pub(super) fn show_device(&self, device: &DeviceRef) -> Result<Reply, AdminError> {
-        let (_, record) = self.listed(self.store(), device)?;
-        Ok(Reply::Device(DeviceView::from(&record)))
+        let (resolved, record) = self.listed(self.store(), device)?;
+        let mut view = DeviceView::from(&record);
+        if let Some(running) = self.authority.live().running() {
+            let seen = running.hub.certificates_of(&resolved.key);
+            view.certificates_seen = seen.iter().map(SeenCertificateView::of).collect();
+        }
+        Ok(Reply::Device(view))
     }
 
     pub(super) fn set_device_status(

@@ -95,7 +95,7 @@ impl Service {
         Err(AdminError::new(Fault::Missing, message))
     }
 
-    fn by_certificate(&self, trust: &str, base64: &str) -> Result<Resolved, AdminError> {
+    pub(super) fn by_certificate(&self, trust: &str, base64: &str) -> Result<Resolved, AdminError> {
         let data = |message: String| AdminError::new(Fault::Data, message);
         let der =
             BASE64_STANDARD.decode(base64).map_err(|error| data(format!("the certificate is not Base64: {error}")))?;

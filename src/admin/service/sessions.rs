@@ -144,10 +144,11 @@ impl Service {
         Ok(Reply::SessionsEnded(ended))
     }
 
-    fn running(&self) -> Result<Running<'_>, AdminError> {
-        self.authority.live().running().ok_or_else(|| {
-            AdminError::new(Fault::NoBroker, "sessions live in the memory of a running broker, and none runs")
-        })
+    pub(super) fn running(&self) -> Result<Running<'_>, AdminError> {
+        self.authority
+            .live()
+            .running()
+            .ok_or_else(|| AdminError::new(Fault::NoBroker, "this is in the memory of a running broker, and none runs"))
     }
 
     /// The device that is meant: known by its record, or, without one, by a session it has.

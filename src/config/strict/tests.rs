@@ -28,7 +28,6 @@ fn keys_of_features_that_do_not_exist_are_unknown() {
     for text in [
         "[listeners]\nadmin = \"127.0.0.1:8885\"",
         "[listeners]\nmetrics = \"127.0.0.1:9885\"",
-        "[policy]\nunknown_devices = \"refuse\"",
         "[storage]\ndurability = \"fsync\"",
         "[mqtt]\nwill_grace = \"60 s\"",
         "[mqtt]\ndurable_wills = true",
