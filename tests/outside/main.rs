@@ -24,6 +24,7 @@ mod quarantine;
 mod quickstart;
 mod reload;
 mod resumption;
+mod revoking;
 mod rumqttc_client;
 mod sessions;
 mod shared;
