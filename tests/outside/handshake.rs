@@ -196,3 +196,34 @@ fn more_alpn_names_are_accepted_where_the_settings_say_so() {
         assert_eq!(client.alpn(), Some(name.as_bytes()), "{endpoint:?}");
     }
 }
+
+/// Whatever name a client asks for, it gets the certificate there is, and learns of no other.
+#[test]
+fn an_unknown_server_name_gets_the_one_certificate() {
+    let fleet = Fleet::new();
+    let device = fleet.device("device-001");
+    let broker = fleet.serve();
+    for endpoint in broker.endpoints() {
+        let known = RawClient::tls(endpoint.address(), device.config()).expect("a handshake").server_certificate();
+        for name in ["elsewhere.example", "admin.localhost", "xn--elswhere-b1a.example"] {
+            let output = std::process::Command::new("openssl")
+                .args(["s_client", "-connect", &endpoint.address().to_string(), "-servername", name])
+                .arg("-cert")
+                .arg(fleet.certificate("device-001.crt"))
+                .arg("-key")
+                .arg(fleet.certificate("device-001.key"))
+                .stdin(std::process::Stdio::null())
+                .output()
+                .expect("openssl");
+            let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+            let block: String = shown
+                .lines()
+                .skip_while(|line| !line.starts_with("-----BEGIN CERTIFICATE"))
+                .skip(1)
+                .take_while(|line| !line.starts_with("-----END"))
+                .collect();
+            let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, block).expect("Base64");
+            assert_eq!(der, known, "{endpoint:?} {name}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod audit;
 mod before_connect;
 mod clients;
 mod delivery;
+mod descriptors;
 mod ending;
 mod expiring;
 mod full_disk;
