@@ -7,7 +7,7 @@
 
 use certmq::policy::{
     Action, Attributes, Bounds, Change, ChangeSet, Compiler, DecisionMemory, DeviceKey, DeviceRecord, DeviceStatus,
-    Effect, Epoch, GroupRecord, Policy, PolicySettings, Principal, Rule,
+    Effect, Epoch, GroupRecord, Policy, PolicySettings, Principal, RecordLimits, Rule,
 };
 use certmq::protocol::QoS;
 use certmq::protocol::topic::{TopicFilter, TopicName};
@@ -129,7 +129,14 @@ fn record(number: usize, own: Own) -> Outcome<DeviceRecord> {
         Own::Nothing => Vec::new(),
         Own::OneRule => vec![allow(Action::Publish, &format!("lab/{}/report", cn(number)))?],
     };
-    Ok(DeviceRecord::new(key(number), DeviceStatus::Enabled, vec![Arc::from("sensors")], rules, Vec::new())?)
+    Ok(DeviceRecord::new(
+        key(number),
+        DeviceStatus::Enabled,
+        vec![Arc::from("sensors")],
+        rules,
+        Vec::new(),
+        RecordLimits::default(),
+    )?)
 }
 
 fn sensors(version: usize) -> Outcome<GroupRecord> {
@@ -140,7 +147,7 @@ fn sensors(version: usize) -> Outcome<GroupRecord> {
         allow(Action::Subscribe, &format!("news/{version}"))?,
         deny,
     ];
-    Ok(GroupRecord::new("sensors", BTreeMap::new(), rules)?)
+    Ok(GroupRecord::new("sensors", BTreeMap::new(), rules, RecordLimits::default())?)
 }
 
 fn allow(action: Action, filter: &str) -> Outcome<Rule> {

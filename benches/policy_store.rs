@@ -56,6 +56,7 @@ fn fill(folder: &Path, devices: u64) {
         name: "sensors".into(),
         matches: BTreeMap::new(),
         rules: vec![rule("sensors/{cn}/#")],
+        limits: Default::default(),
     });
     store.commit(&ChangeSet { expected_generation: None, changes: vec![group] }, "bench", NOW).unwrap();
     let (started, cpu) = (Instant::now(), cpu_seconds());
@@ -112,6 +113,7 @@ fn device(number: u64) -> DeviceRecord {
         groups: vec!["sensors".into()],
         rules,
         pins: Vec::new(),
+        limits: Default::default(),
     }
 }
 

@@ -15,7 +15,7 @@ pub use sessions::{
 pub use pending::{PendingDeviceView, PendingView, SeenCertificateView};
 
 use crate::policy::record::{DeviceStatus, RetainBound};
-use crate::policy::{Action, DeviceRecord, Effect, Explanation, GroupRecord, Rule};
+use crate::policy::{Action, DeviceRecord, Effect, Explanation, GroupRecord, RecordLimits, Rule};
 use crate::telemetry::audit::Head;
 use crate::telemetry::denials::Denial;
 use serde::{Deserialize, Serialize};
@@ -212,6 +212,9 @@ pub struct DeviceView {
     pub rules: Vec<RuleView>,
     /// SHA-256 of the certificates it is bound to.
     pub certificate_sha256: Vec<String>,
+    /// What it may use up, by its own record.
+    #[serde(default, skip_serializing_if = "RecordLimits::is_unlimited")]
+    pub limits: RecordLimits,
     /// Those it connected with, the latest first, since the broker started; only one device's record has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates_seen: Vec<SeenCertificateView>,
@@ -236,6 +239,9 @@ pub struct GroupView {
     pub rules: Vec<RuleView>,
     /// How many devices list it.
     pub listed_devices: usize,
+    /// What each member may use up.
+    #[serde(default, skip_serializing_if = "RecordLimits::is_unlimited")]
+    pub limits: RecordLimits,
 }
 
 /// The rules that count for somebody.
@@ -375,6 +381,7 @@ impl From<&DeviceRecord> for DeviceView {
             groups: record.groups.iter().map(ToString::to_string).collect(),
             rules: record.rules.iter().map(RuleView::from).collect(),
             certificate_sha256: record.pins.iter().map(hex).collect(),
+            limits: record.limits,
             certificates_seen: Vec::new(),
         }
     }
@@ -387,6 +394,7 @@ impl GroupView {
             (attribute.as_str().to_owned(), value.clone())
         };
         Self {
+            limits: record.limits,
             name: record.name.to_string(),
             matches: record.matches.iter().map(named).collect(),
             rules: record.rules.iter().map(RuleView::from).collect(),

@@ -6,6 +6,7 @@ pub(super) use publishing::is_payload_as_said;
 
 use super::detach::WillFate;
 use super::gate::Gate;
+use super::limits::Paced;
 use super::outbound::Outbound;
 use super::route::RouteMemory;
 use super::sessions::{ConnectionId, Locked, SessionCell};
@@ -24,11 +25,11 @@ use std::sync::Arc;
 /// lost connection with the will deferred: a bug costs one connection, and no false will.
 #[derive(Debug)]
 pub struct Client {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     cell: Arc<SessionCell>,
     connection: ConnectionId,
     writer: WriterId,
-    principal: Arc<Principal>,
+    pub(super) principal: Arc<Principal>,
     terms: Terms,
     outbound: Arc<Outbound>,
     /// Away while a packet passes.
@@ -41,6 +42,8 @@ pub struct Client {
     aliases: Vec<Option<TopicNameBuf>>,
     /// The policy when it last looked for what lies with absent members of its shared groups.
     gathered: Epoch,
+    /// How fast its device may send.
+    pub(super) paced: Paced,
     goodbye: Goodbye,
 }
 
@@ -92,6 +95,7 @@ impl Client {
             routes: RouteMemory::default(),
             aliases: Vec::new(),
             gathered: Epoch::NEVER,
+            paced: Paced::default(),
             goodbye: Goodbye::Silent,
         }
     }
@@ -125,7 +129,10 @@ impl Client {
     fn serve(&mut self, packet: Packet<'_>, now: Moment, wakes: &mut Wakes) -> Result<(), Closed> {
         METRICS.packets_received.increment();
         match packet {
-            Packet::Publish(publish) => self.publish(&publish, now, wakes),
+            Packet::Publish(publish) => {
+                self.keep_pace(now);
+                self.publish(&publish, now, wakes)
+            }
             Packet::PubAck(ack) => {
                 in_turn(self.own_state()?.session.acknowledge(ack.packet_id))?;
                 self.pull(now, wakes);

@@ -53,8 +53,8 @@ struct Line<'a> {
 }
 
 /// A CONNECT that was found good, before its session is touched.
-struct Accepted {
-    principal: Arc<Principal>,
+pub(super) struct Accepted {
+    pub(super) principal: Arc<Principal>,
     terms: Terms,
     expiry: Expiry,
     /// Seconds, as CONNECT asked; 0 before 5.0.
@@ -88,6 +88,7 @@ impl Hub {
         let line = Line { connection, outbound, gate: Arc::default(), chain: peer.chain };
         let key = SessionKey { device: peer.key.clone(), client_id: Arc::clone(&accepted.principal.client_id) };
         let mut wills = Vec::new();
+        self.judge_connections(&policy, &key, &accepted)?;
         let cell = loop {
             let cell = self.find_or_make(&key, &accepted)?;
             let mut state = cell.lock();
@@ -116,6 +117,10 @@ impl Hub {
         METRICS.clients_connected.increment();
         self.note_certificate(peer);
         self.judge_again(peer, &accepted, &policy, &line, wakes);
+        if self.is_one_too_many(&policy, &key, &accepted, connection) {
+            outbound.close(accepted.terms.version, ReasonCode::QuotaExceeded, wakes);
+            line.gate.shut();
+        }
         Ok(Client::new(
             Arc::clone(self),
             cell,
@@ -385,7 +390,7 @@ impl Hub {
 }
 
 impl ConnectRefused {
-    fn new(reason: ReasonCode, cause: impl Into<String>) -> Self {
+    pub(super) fn new(reason: ReasonCode, cause: impl Into<String>) -> Self {
         let cause = cause.into();
         Self { reason, told: cause.clone(), cause, class: reason.name(), remedy: None }
     }

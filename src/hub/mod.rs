@@ -31,6 +31,7 @@ mod detach;
 mod foresee;
 mod gate;
 mod inspect;
+mod limits;
 mod operate;
 mod outbound;
 mod publish;
@@ -67,6 +68,7 @@ use crate::telemetry::denials::{Bounds as DenialBounds, Denials};
 use arc_swap::ArcSwap;
 use connections::Connections;
 use deadlines::Deadlines;
+use limits::Paces;
 use retained::RetainedMessages;
 use sessions::{ConnectionId, SessionTable};
 use shared::Strays;
@@ -90,6 +92,7 @@ pub struct Hub {
     deadlines: Deadlines,
     denials: Denials,
     visitors: Visitors,
+    paces: Paces,
     connections: Arc<Connections>,
     /// The wall clock when it was last looked at, Unix seconds.
     unix: AtomicI64,
@@ -118,6 +121,7 @@ impl Hub {
             retained: RetainedMessages::new(limits.retained_messages, limits.retained_bytes),
             system: RetainedMessages::new(usize::MAX, usize::MAX),
             deadlines: Deadlines::default(),
+            paces: Paces::default(),
             visitors: Visitors::new(limits.pending_devices, limits.certificates_seen),
             denials: Denials::new(DenialBounds { entries: limits.denials, bytes: limits.denials_bytes }),
             connections: Arc::default(),

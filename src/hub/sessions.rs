@@ -28,7 +28,7 @@ pub(super) struct SessionKey {
 }
 
 /// Names a connection within the broker, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnectionId(pub(super) u64);
 
 /// A session with its lock.

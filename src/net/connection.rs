@@ -50,6 +50,8 @@ pub(super) struct Connection<S> {
     stage: Stage,
     /// Runs while the socket takes nothing.
     stalled: Option<Stall>,
+    /// While nothing is read: see [`Connection::rests`].
+    rest: Option<Pin<Box<Sleep>>>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -105,6 +107,7 @@ impl<S: Transport> Connection<S> {
             batch: Batch::default(),
             stage: Stage::Expecting(Box::new(expecting)),
             stalled: None,
+            rest: None,
             _permit: permit,
         }
     }
@@ -187,7 +190,7 @@ impl<S: Transport> Connection<S> {
 
     /// Reads and serves one batch of packets. `Pending`: nothing there, or the client must first take its answers.
     fn read(&mut self, cx: &mut Context<'_>, budget: &mut usize) -> Poll<Result<(), End>> {
-        if self.outbound.is_full() {
+        if self.outbound.is_full() || self.rests(cx) {
             return Poll::Pending;
         }
         let Self { stream, service, address, outbound, backlog, stage, .. } = self;
@@ -203,6 +206,24 @@ impl<S: Transport> Connection<S> {
             Poll::Ready(Ok(Received::End)) => Poll::Ready(Err(End::ByClient)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
             Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Whether nothing is read for now, because the device sent more than its record allows.
+    fn rests(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            if let Some(rest) = &mut self.rest {
+                if rest.as_mut().poll(cx).is_pending() {
+                    return true;
+                }
+                self.rest = None;
+            }
+            let Stage::Serving(client) = &self.stage else { return false };
+            let rest = client.rest(self.service.now());
+            if rest.is_zero() {
+                return false;
+            }
+            self.rest = Some(Box::pin(tokio::time::sleep(rest)));
         }
     }
 
@@ -328,6 +349,11 @@ impl Desk<'_> {
                 }
             }
             *self.budget = self.budget.saturating_sub(1);
+            if let Stage::Serving(client) = self.stage
+                && !client.rest(now).is_zero()
+            {
+                break;
+            }
         }
         Consumed { bytes: done, needed: 0 }
     }

@@ -26,9 +26,10 @@ impl Change {
     pub fn only_takes_away(&self, device: Option<&DeviceRecord>, group: Option<&GroupRecord>) -> bool {
         match (self, device, group) {
             (Self::PutDevice(after), Some(before), _) => {
-                let DeviceRecord { key, status, groups, rules, pins } = before;
+                let DeviceRecord { key, status, groups, rules, pins, limits } = before;
                 let less_status = *status == after.status || after.status == DeviceStatus::Disabled;
                 less_status
+                    && after.limits.is_within(limits)
                     && (key, groups, pins) == (&after.key, &after.groups, &after.pins)
                     && less_rules(rules, &after.rules)
             }
@@ -37,7 +38,9 @@ impl Change {
                 after.status == DeviceStatus::Disabled && after.groups.is_empty() && less_rules(&[], &after.rules)
             }
             (Self::PutGroup(after), _, Some(before)) => {
-                before.matches == after.matches && less_rules(&before.rules, &after.rules)
+                before.matches == after.matches
+                    && after.limits.is_within(&before.limits)
+                    && less_rules(&before.rules, &after.rules)
             }
             // What goes may have denied, or kept a certificate out that a group matches.
             (Self::PutGroup(_) | Self::RemoveDevice(_) | Self::RemoveGroup(_) | Self::RemoveDenial(_), ..) => false,

@@ -2,6 +2,7 @@
 
 use super::devices::{DeviceView, Devices, DevicesBuilder, DevicesError};
 use super::groups::{Group, Groups};
+use super::limits::OwnLimits;
 use super::name::common_name_text;
 use super::packed::Full;
 use super::record::{DeviceStatus, Rule};
@@ -30,6 +31,7 @@ pub struct Policy {
     trusts: Trusts,
     pub(super) denied: Arc<DenyList>,
     pub(super) pins: Pins,
+    pub(super) own_limits: OwnLimits,
     pub(super) judge: Arc<dyn LiveJudge>,
 }
 
@@ -75,6 +77,7 @@ pub struct Compiler {
     trusts: Trusts,
     denied: DenyList,
     pins: Pins,
+    own_limits: OwnLimits,
     /// For each group number the first device that lists it.
     listed_by: HashMap<u32, String>,
 }
@@ -90,6 +93,7 @@ impl Compiler {
             trusts: Trusts::default(),
             denied: DenyList::default(),
             pins: Pins::default(),
+            own_limits: OwnLimits::default(),
             listed_by: HashMap::new(),
         }
     }
@@ -119,6 +123,7 @@ impl Compiler {
             numbers.push(number);
         }
         pin(&mut self.pins, record)?;
+        self.own_limits.put(&record.key, record.limits);
         let trust = self.trusts.number_or_add(&record.key.trust)?;
         self.devices.push(trust, record, &numbers).map_err(|error| self.trusts.explain(error))
     }
@@ -139,10 +144,10 @@ impl Compiler {
         }
         self.groups.index();
         let devices = self.devices.build().map_err(|error| self.trusts.explain(error))?;
-        let Self { settings, now, groups, trusts, denied, pins, .. } = self;
+        let Self { settings, now, groups, trusts, denied, pins, own_limits, .. } = self;
         let (groups, denied) = (Arc::new(groups), Arc::new(denied));
         let judge = Arc::new(AsAccepted);
-        Ok(Policy { epoch, generation, settings, now, devices, groups, trusts, denied, pins, judge })
+        Ok(Policy { epoch, generation, settings, now, devices, groups, trusts, denied, pins, own_limits, judge })
     }
 }
 
@@ -170,6 +175,7 @@ impl Policy {
             trusts: Trusts::default(),
             denied: Arc::default(),
             pins: Pins::default(),
+            own_limits: OwnLimits::default(),
             judge: Arc::new(AsAccepted),
         }
     }

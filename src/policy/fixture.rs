@@ -47,12 +47,13 @@ pub(super) fn key(cn: &str) -> DeviceKey {
 pub(super) fn device(cn: &str, groups: &[&str], rules: &[&str]) -> DeviceRecord {
     let groups = groups.iter().map(|group| Arc::from(*group)).collect();
     let rules = rules.iter().map(|text| written(text)).collect();
-    DeviceRecord::new(key(cn), DeviceStatus::Enabled, groups, rules, Vec::new()).expect(cn)
+    DeviceRecord::new(key(cn), DeviceStatus::Enabled, groups, rules, Vec::new(), RecordLimits::default()).expect(cn)
 }
 
 pub(super) fn group(name: &str, matches: &[(Attribute, &str)], rules: &[&str]) -> GroupRecord {
     let matches: BTreeMap<_, _> = matches.iter().map(|(attribute, value)| (*attribute, (*value).to_owned())).collect();
-    GroupRecord::new(name, matches, rules.iter().map(|text| written(text)).collect()).expect(name)
+    GroupRecord::new(name, matches, rules.iter().map(|text| written(text)).collect(), RecordLimits::default())
+        .expect(name)
 }
 
 pub(super) fn records(groups: Vec<GroupRecord>, devices: Vec<DeviceRecord>) -> Records {

@@ -2,7 +2,7 @@
 
 use super::Principal;
 use super::packed::{Full, PackedRule, RuleView};
-use super::record::{Attribute, GroupRecord};
+use super::record::{Attribute, GroupRecord, RecordLimits};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,6 +14,8 @@ pub(super) struct Group {
     pub(super) matches: Vec<(Attribute, String)>,
     rules: Box<[PackedRule]>,
     filters: Box<str>,
+    /// Of each member.
+    pub(super) limits: RecordLimits,
 }
 
 /// Numbers of groups by a value of one attribute.
@@ -41,6 +43,7 @@ impl Group {
             matches: record.matches.iter().map(|(attribute, value)| (*attribute, value.clone())).collect(),
             rules: rules?.into(),
             filters: filters.into(),
+            limits: record.limits,
         })
     }
 

@@ -30,6 +30,7 @@ mod fill;
 #[cfg(test)]
 mod fixture;
 mod groups;
+mod limits;
 mod memory;
 mod packed;
 mod pins;
@@ -49,8 +50,8 @@ pub use memory::DecisionMemory;
 pub use name::{DistinguishedName, NameError};
 pub use pins::Pins;
 pub use record::{
-    Action, Attribute, Bounds, DeviceRecord, DeviceStatus, Effect, GroupRecord, QoSBound, RecordError, Records,
-    RetainBound, Rule, RuleError, RuleId,
+    Action, Attribute, Bounds, DeviceRecord, DeviceStatus, Effect, GroupRecord, QoSBound, RecordError, RecordLimits,
+    Records, RetainBound, Rule, RuleError, RuleId,
 };
 pub use standing::{AsAccepted, Lapse, LiveJudge, Writings};
 

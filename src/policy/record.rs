@@ -5,8 +5,10 @@ use super::{DeviceKey, Principal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod limits;
 mod rule;
 
+pub use limits::RecordLimits;
 pub(super) use rule::is_system;
 pub use rule::{Action, Bounds, Effect, ParseRuleIdError, QoSBound, RetainBound, Rule, RuleError, RuleId};
 
@@ -37,6 +39,8 @@ pub struct DeviceRecord {
     pub rules: Vec<Rule>,
     /// SHA-256 of the one or two certificates it may use; none: any that the trust block vouches for.
     pub pins: Vec<[u8; 32]>,
+    /// What it may use up; they go before those of its groups.
+    pub limits: RecordLimits,
 }
 
 /// A certificate attribute that a group may match.
@@ -61,6 +65,8 @@ pub struct GroupRecord {
     pub matches: BTreeMap<Attribute, String>,
     /// Its rules, sorted, without repeats.
     pub rules: Vec<Rule>,
+    /// What each member may use up; of several groups the lowest counts.
+    pub limits: RecordLimits,
 }
 
 /// Why a record cannot be.
@@ -83,6 +89,9 @@ pub enum RecordError {
         /// What is wrong with it.
         fault: &'static str,
     },
+    /// A limit of nothing at all.
+    #[error("limits: {0} = 0 would serve nobody; disable the device, or leave the limit out")]
+    Limit(&'static str),
     /// Over two pins.
     #[error("{0} pinned certificates; one or two (the present and the next) are possible")]
     Pins(usize),
@@ -113,9 +122,10 @@ impl DeviceRecord {
         groups: Vec<Arc<str>>,
         rules: Vec<Rule>,
         pins: Vec<[u8; 32]>,
+        limits: RecordLimits,
     ) -> Result<Self, RecordError> {
         let (groups, rules, pins) = (canonical(groups), canonical(rules), canonical(pins));
-        let record = Self { key, status, groups, rules, pins };
+        let record = Self { key, status, groups, rules, pins, limits };
         record.validate()?;
         Ok(record)
     }
@@ -132,6 +142,7 @@ impl DeviceRecord {
         }
         self.groups.iter().try_for_each(|group| validate_group_name(group))?;
         self.rules.iter().try_for_each(Rule::validate)?;
+        self.limits.validate()?;
         if self.pins.len() > 2 { Err(RecordError::Pins(self.pins.len())) } else { Ok(()) }
     }
 }
@@ -141,8 +152,13 @@ impl GroupRecord {
     ///
     /// # Errors
     /// A bad name, an empty value to match, an invalid rule.
-    pub fn new(name: &str, matches: BTreeMap<Attribute, String>, rules: Vec<Rule>) -> Result<Self, RecordError> {
-        let record = Self { name: Arc::from(name), matches, rules: canonical(rules) };
+    pub fn new(
+        name: &str,
+        matches: BTreeMap<Attribute, String>,
+        rules: Vec<Rule>,
+        limits: RecordLimits,
+    ) -> Result<Self, RecordError> {
+        let record = Self { name: Arc::from(name), matches, rules: canonical(rules), limits };
         record.validate()?;
         Ok(record)
     }
@@ -156,6 +172,7 @@ impl GroupRecord {
         if let Some((attribute, _)) = self.matches.iter().find(|(_, value)| value.is_empty()) {
             return Err(RecordError::EmptyMatch { attribute: attribute.as_str() });
         }
+        self.limits.validate()?;
         Ok(self.rules.iter().try_for_each(Rule::validate)?)
     }
 }

@@ -11,6 +11,7 @@
 //! and dropped when it leaves.
 
 mod aliases;
+mod allowance;
 mod drops;
 mod expiry;
 mod incoming;

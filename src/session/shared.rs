@@ -17,7 +17,7 @@ impl Session {
 
     /// Whether not even a message without a byte would find room in the queue.
     pub fn queue_is_full(&self, bounds: &Bounds) -> bool {
-        !self.outgoing.queue_has_room(1, bounds)
+        !self.outgoing.queue_has_room(1, &self.narrowed(bounds))
     }
 
     /// What a subscription must not read, while it may read at all.
@@ -72,6 +72,7 @@ impl Session {
             epoch: policy.epoch(),
             share: Some(Arc::clone(&handover.share)),
         };
-        self.outgoing.park(waiting, policy.epoch(), bounds)
+        let bounds = self.bounds_under(policy, bounds);
+        self.outgoing.park(waiting, policy.epoch(), &bounds)
     }
 }

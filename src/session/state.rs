@@ -1,5 +1,6 @@
 //! The session itself: chooses what a client gets, and when.
 
+use super::allowance::Allowance;
 use super::outgoing::{Acknowledged, Outgoing, Queued, Share, Stage, Waiting};
 use super::sending::{self, Written};
 use super::{
@@ -58,6 +59,7 @@ pub struct Session {
     shed: usize,
     pub(super) outgoing: Outgoing,
     pub(super) terms: Option<Terms>,
+    pub(super) allowance: Allowance,
 }
 
 /// Through which of a session's subscriptions a publication came.
@@ -122,6 +124,7 @@ impl Session {
             shed: 0,
             outgoing: Outgoing::default(),
             terms: None,
+            allowance: Allowance::default(),
         }
     }
 
@@ -158,6 +161,7 @@ impl Session {
     /// Whether a publication that has to wait would find room.
     pub fn queue_has_room(&mut self, publication: &Publication<'_>, bounds: &Bounds, now: Moment) -> bool {
         let size = publication.message().size();
+        let bounds = &self.narrowed(bounds);
         self.shed_expired(size, bounds, now);
         self.outgoing.queue_has_room(size, bounds)
     }
@@ -175,6 +179,7 @@ impl Session {
 
     /// Whether a publication need not wait for acknowledgements or for others before it.
     pub fn can_send(&self, bounds: &Bounds) -> bool {
+        let bounds = &self.narrowed(bounds);
         self.outgoing.is_clear()
             && self.terms.is_some_and(|terms| self.outgoing.may_launch(window(terms, bounds), bounds))
     }
@@ -190,6 +195,7 @@ impl Session {
         if self.principal != principal {
             self.subscriptions.doubt();
             self.outgoing.doubt();
+            self.allowance = Allowance::default();
         }
         self.principal = principal;
         self.terms = Some(terms);
@@ -228,6 +234,7 @@ impl Session {
                     epoch: publication.epoch(),
                     share: via.share.cloned(),
                 };
+                let bounds = &self.bounds_under(policy, bounds);
                 let came_back = self.outgoing.reconsider(policy.epoch());
                 match outbox {
                     // What came back goes first, and somebody must see to it.
@@ -262,6 +269,7 @@ impl Session {
         now: Moment,
     ) -> Option<Delivery> {
         let terms = self.terms?;
+        let bounds = &self.bounds_under(policy, bounds);
         let principal = Arc::clone(&self.principal);
         let Some(subscription) = self.subscriptions.find(id) else {
             return Some(Delivery::Withheld(Withheld::NotSubscribed));
@@ -318,6 +326,7 @@ impl Session {
     /// outbox have room. Says how many queued messages had expired.
     pub fn pump(&mut self, policy: &Policy, outbox: &mut Outbox, bounds: &Bounds, now: Moment) -> usize {
         let Some(terms) = self.terms else { return 0 };
+        let bounds = &self.bounds_under(policy, bounds);
         self.outgoing.reconsider(policy.epoch());
         if !self.resend(terms, policy, outbox, bounds, now) {
             return 0;

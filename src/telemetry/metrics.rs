@@ -150,6 +150,8 @@ metrics! {
     messages_inflight: Gauge,
     /// Sessions that ended because their expiry had passed.
     sessions_expired: Counter,
+    /// Publications after which reading rested, because the device sent more than its record allows.
+    publishes_paced: Counter,
     /// Publications denied by policy.
     publishes_denied: Counter,
     /// Subscription requests denied by policy.

@@ -17,6 +17,7 @@ mod full_disk;
 mod handshake;
 mod identity;
 mod isolation;
+mod limits;
 mod odd_certificates;
 mod pinning;
 mod plan;

@@ -9,7 +9,7 @@ mod durable;
 mod killed;
 
 use certmq::policy::record::DeviceStatus;
-use certmq::policy::{Change, ChangeSet, DeviceKey, DeviceRecord, GroupRecord, Records};
+use certmq::policy::{Change, ChangeSet, DeviceKey, DeviceRecord, GroupRecord, RecordLimits, Records};
 use certmq::store::policy_store::PolicyStore;
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,7 +37,12 @@ fn changes_of(generation: u64) -> ChangeSet {
     ];
     if generation == 1 {
         let (matches, rules) = (BTreeMap::new(), Vec::new());
-        changes.push(Change::PutGroup(GroupRecord { name: "fleet".into(), matches, rules }));
+        changes.push(Change::PutGroup(GroupRecord {
+            name: "fleet".into(),
+            matches,
+            rules,
+            limits: RecordLimits::default(),
+        }));
     }
     if generation > 20 {
         changes.push(Change::RemoveDevice(key(generation - 20)));
@@ -61,7 +66,14 @@ fn records_at(generation: u64) -> Records {
 }
 
 fn device(number: u64, status: DeviceStatus) -> DeviceRecord {
-    DeviceRecord { key: key(number), status, groups: vec!["fleet".into()], rules: Vec::new(), pins: vec![[7; 32]] }
+    DeviceRecord {
+        key: key(number),
+        status,
+        groups: vec!["fleet".into()],
+        rules: Vec::new(),
+        pins: vec![[7; 32]],
+        limits: RecordLimits::default(),
+    }
 }
 
 fn key(number: u64) -> DeviceKey {

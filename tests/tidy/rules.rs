@@ -26,7 +26,7 @@ struct Room {
 const PURE: [&str; 3] = ["protocol", "policy", "session"];
 
 /// `cli -> server -> {net, admin} -> {hub, tls} -> store -> session -> policy -> protocol`. Beyond the table any room
-/// may name `crate::config::Limits`, and any but the pure ones `crate::telemetry` and `crate::config`.
+/// may name `crate::config::Limits` and the units of `crate::config::units`, and any but the pure ones `crate::telemetry` and `crate::config`.
 const ROOMS: [Room; 14] = [
     Room { name: "protocol", may_know: &[] },
     Room { name: "policy", may_know: &["protocol"] },
@@ -43,6 +43,9 @@ const ROOMS: [Room; 14] = [
     Room { name: "cli", may_know: &["admin", "store", "pki", "policy", "server", "tls"] },
     Room { name: "main", may_know: &["cli"] },
 ];
+
+/// What every room may name of the settings.
+const BOUNDS_AND_UNITS: [&str; 3] = ["crate::config::Limits", "crate::config::limits", "crate::config::units"];
 
 /// What the pure rooms may not name. `std::time::Duration` is a quantity and no clock.
 const IMPURE: [&str; 22] = [
@@ -115,8 +118,7 @@ pub(crate) fn direction(source: &Source) -> Vec<Offence> {
 }
 
 fn may_name(room: &Room, path: &NamedPath, target: &str) -> bool {
-    let everywhere =
-        target == room.name || path.starts_with("crate::config::Limits") || path.starts_with("crate::config::limits");
+    let everywhere = target == room.name || BOUNDS_AND_UNITS.iter().any(|open| path.starts_with(open));
     let impure = !PURE.contains(&room.name) && ["telemetry", "config"].contains(&target);
     everywhere || impure || room.may_know.contains(&target)
 }

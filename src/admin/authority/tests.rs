@@ -1,6 +1,8 @@
 use super::*;
 use crate::policy::record::Bounds;
-use crate::policy::{Action, DeviceKey, DeviceRecord, Effect, GroupRecord, Principal, Rule, SubjectSelector};
+use crate::policy::{
+    Action, DeviceKey, DeviceRecord, Effect, GroupRecord, Principal, RecordLimits, Rule, SubjectSelector,
+};
 use crate::protocol::{QoS, TopicName};
 use std::collections::BTreeMap;
 
@@ -44,12 +46,14 @@ fn key(name: &str) -> DeviceKey {
 
 fn device(name: &str, status: DeviceStatus, groups: &[&str]) -> Change {
     let groups = groups.iter().map(|group| Arc::from(*group)).collect();
-    Change::PutDevice(DeviceRecord::new(key(name), status, groups, Vec::new(), Vec::new()).unwrap())
+    Change::PutDevice(
+        DeviceRecord::new(key(name), status, groups, Vec::new(), Vec::new(), RecordLimits::default()).unwrap(),
+    )
 }
 
 fn group(until: Option<i64>) -> Change {
     let rule = Rule::new(Effect::Allow, Action::Publish, "a/{cn}", Bounds::default(), until).unwrap();
-    Change::PutGroup(GroupRecord::new("g", BTreeMap::new(), vec![rule]).unwrap())
+    Change::PutGroup(GroupRecord::new("g", BTreeMap::new(), vec![rule], RecordLimits::default()).unwrap())
 }
 
 fn changes(changes: Vec<Change>) -> ChangeSet {
@@ -143,7 +147,14 @@ fn a_rule_that_ended_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let (authority, _) = authority(&folder.path().join("data"));
     let own = Rule::new(Effect::Deny, Action::Publish, "b", Bounds::default(), Some(150)).unwrap();
-    let record = DeviceRecord::new(key("CN=x"), DeviceStatus::Enabled, vec![Arc::from("g")], vec![own], Vec::new());
+    let record = DeviceRecord::new(
+        key("CN=x"),
+        DeviceStatus::Enabled,
+        vec![Arc::from("g")],
+        vec![own],
+        Vec::new(),
+        RecordLimits::default(),
+    );
     authority.commit(&changes(vec![group(Some(100)), Change::PutDevice(record.unwrap())]), "test", 1).unwrap();
     let told = |after| authority.policy().ended_since(after).into_iter().map(|ended| ended.whose).collect::<Vec<_>>();
     assert!(told(1).is_empty());
@@ -165,7 +176,14 @@ fn held_changes_show_in_the_records_and_become_durable_in_order() {
     let store = authority.store();
     authority.commit(&changes(vec![group(None), device("CN=x", DeviceStatus::Enabled, &["g"])]), "test", 1).unwrap();
     let denied = |rules: Vec<Rule>| {
-        let record = DeviceRecord::new(key("CN=x"), DeviceStatus::Enabled, vec![Arc::from("g")], rules, Vec::new());
+        let record = DeviceRecord::new(
+            key("CN=x"),
+            DeviceStatus::Enabled,
+            vec![Arc::from("g")],
+            rules,
+            Vec::new(),
+            RecordLimits::default(),
+        );
         changes(vec![Change::PutDevice(record.unwrap())])
     };
     let (one, two) = (rule(Effect::Deny, "a"), rule(Effect::Deny, "b"));

@@ -5,7 +5,7 @@ use super::{Call, Plan, Service};
 use crate::admin::reply::{AdminError, DeviceView, DevicesView, Fault, Reply, SeenCertificateView};
 use crate::admin::request::{DeviceRef, Named, Pinning};
 use crate::policy::record::DeviceStatus;
-use crate::policy::{Change, DeviceKey, DeviceRecord, fleet};
+use crate::policy::{Change, DeviceKey, DeviceRecord, RecordLimits, fleet};
 use crate::store::policy_store::PolicyStore;
 use std::sync::Arc;
 
@@ -42,7 +42,8 @@ impl Service {
             if let (Pinning::Pinned, Some(identity)) = (pinning, &resolved.identity) {
                 pins.push(identity.sha256);
             }
-            let record = DeviceRecord::new(key.clone(), status, groups, record.rules, pins).map_err(data)?;
+            let record =
+                DeviceRecord::new(key.clone(), status, groups, record.rules, pins, record.limits).map_err(data)?;
             let mut plan = match before.as_ref() == Some(&record) {
                 true => Plan::nothing(format!("device {key} is there already")),
                 false if known => Plan::new(vec![Change::PutDevice(record)], format!("device {key} changed")),
@@ -84,7 +85,8 @@ impl Service {
             let pins: Vec<_> = record.pins.iter().copied().filter(|other| *other != pin).collect();
             let last = pins.is_empty();
             let record =
-                DeviceRecord::new(key.clone(), record.status, record.groups, record.rules, pins).map_err(data)?;
+                DeviceRecord::new(key.clone(), record.status, record.groups, record.rules, pins, record.limits)
+                    .map_err(data)?;
             let mut plan = Plan::new(vec![Change::PutDevice(record)], format!("device {key}: one certificate less"));
             if last {
                 plan.notes.push(format!(
@@ -185,7 +187,8 @@ impl Service {
 }
 
 fn blank(key: &DeviceKey) -> Result<DeviceRecord, AdminError> {
-    DeviceRecord::new(key.clone(), DeviceStatus::Enabled, Vec::new(), Vec::new(), Vec::new()).map_err(data)
+    DeviceRecord::new(key.clone(), DeviceStatus::Enabled, Vec::new(), Vec::new(), Vec::new(), RecordLimits::default())
+        .map_err(data)
 }
 
 pub(super) fn data(error: impl std::fmt::Display) -> AdminError {

@@ -7,7 +7,8 @@ use crate::admin::reply::{AdminError, ExplanationView, Fault, Reply};
 use crate::admin::request::{DeviceRef, Named, Who};
 use crate::policy::record::DeviceStatus;
 use crate::policy::{
-    Action, Attributes, Change, ChangeSet, DeviceKey, DeviceRecord, Explanation, Policy, Principal, Refusal,
+    Action, Attributes, Change, ChangeSet, DeviceKey, DeviceRecord, Explanation, Policy, Principal, RecordLimits,
+    Refusal,
 };
 use crate::protocol::{TopicFilter, TopicName};
 use std::sync::Arc;
@@ -95,8 +96,15 @@ impl Service {
     ) -> Result<(String, Explanation), AdminError> {
         let record = self.group(self.store(), group)?;
         let key = DeviceKey { trust: Arc::from(DeviceKey::DEFAULT_TRUST), name: Arc::from(MEMBER) };
-        let member = DeviceRecord::new(key.clone(), DeviceStatus::Enabled, vec![record.name], Vec::new(), Vec::new())
-            .map_err(data)?;
+        let member = DeviceRecord::new(
+            key.clone(),
+            DeviceStatus::Enabled,
+            vec![record.name],
+            Vec::new(),
+            Vec::new(),
+            RecordLimits::default(),
+        )
+        .map_err(data)?;
         let changes = ChangeSet { expected_generation: None, changes: vec![Change::PutDevice(member)] };
         let policy = self.authority.policy().with_changes(&changes, call.now)?;
         let principal =

@@ -5,7 +5,7 @@ use super::{Call, Plan, Service};
 use crate::admin::reply::{AdminError, Fault, GroupView, GroupsView, Reply};
 use crate::config::nearest;
 use crate::policy::record::Attribute;
-use crate::policy::{Attributes, Change, GroupRecord};
+use crate::policy::{Attributes, Change, GroupRecord, RecordLimits};
 use crate::store::policy_store::PolicyStore;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ impl Service {
         name: &str,
         matches: BTreeMap<Attribute, String>,
     ) -> Result<Reply, AdminError> {
-        let record = GroupRecord::new(name, matches, Vec::new()).map_err(data)?;
+        let record = GroupRecord::new(name, matches, Vec::new(), RecordLimits::default()).map_err(data)?;
         self.change(call, |store| match store.group(name)? {
             None => Ok(Plan::new(vec![Change::PutGroup(record)], format!("group {name} added"))),
             Some(known) if known.matches == record.matches => {

@@ -131,9 +131,12 @@ impl Holder {
         match self {
             Self::Device(record) => {
                 let (groups, pins) = (record.groups.clone(), record.pins.clone());
-                DeviceRecord::new(record.key.clone(), record.status, groups, rules, pins).map(Change::PutDevice)
+                DeviceRecord::new(record.key.clone(), record.status, groups, rules, pins, record.limits)
+                    .map(Change::PutDevice)
             }
-            Self::Group(record) => GroupRecord::new(&record.name, record.matches.clone(), rules).map(Change::PutGroup),
+            Self::Group(record) => {
+                GroupRecord::new(&record.name, record.matches.clone(), rules, record.limits).map(Change::PutGroup)
+            }
         }
         .map_err(data)
     }

@@ -7,7 +7,7 @@ use crate::cli::{Exit, Failure, backend};
 use crate::config::Settings;
 use crate::config::tls::DEFAULT_TRUST;
 use crate::policy::record::{Bounds, DeviceStatus};
-use crate::policy::{Action, Change, ChangeSet, DeviceKey, DeviceRecord, Effect, GroupRecord, Rule};
+use crate::policy::{Action, Change, ChangeSet, DeviceKey, DeviceRecord, Effect, GroupRecord, RecordLimits, Rule};
 use crate::store::policy_store::PolicyStore;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,14 +53,22 @@ fn missing(store: &PolicyStore, keys: &[DeviceKey]) -> Result<Vec<Change>, Admin
         let rule = |action| Rule::new(Effect::Allow, action, FILTER, Bounds::default(), None);
         let rules = [Action::Publish, Action::Subscribe].map(rule).into_iter().collect::<Result<_, _>>();
         let rules = rules.map_err(|error| wrong(&error))?;
-        let group = GroupRecord::new(GROUP, BTreeMap::new(), rules).map_err(|error| wrong(&error))?;
+        let group =
+            GroupRecord::new(GROUP, BTreeMap::new(), rules, RecordLimits::default()).map_err(|error| wrong(&error))?;
         changes.push(Change::PutGroup(group));
     }
     for key in keys {
         if store.device(key)?.is_none() {
             let groups = vec![Arc::from(GROUP)];
-            let record = DeviceRecord::new(key.clone(), DeviceStatus::Enabled, groups, Vec::new(), Vec::new())
-                .map_err(|error| wrong(&error))?;
+            let record = DeviceRecord::new(
+                key.clone(),
+                DeviceStatus::Enabled,
+                groups,
+                Vec::new(),
+                Vec::new(),
+                RecordLimits::default(),
+            )
+            .map_err(|error| wrong(&error))?;
             changes.push(Change::PutDevice(record));
         }
     }

@@ -92,7 +92,12 @@ fn nothing_is_published_to_the_brokers_own_topics() {
     // Such rules cannot be made; one that was smuggled in changes nothing.
     let mut policy = policy(vec![], vec![device("dev", &[], &[])]);
     let smuggled = Rule { filter: Arc::from("$SYS/#"), ..written("allow publish a") };
-    let group = GroupRecord { name: Arc::from("g"), matches: Default::default(), rules: vec![smuggled] };
+    let group = GroupRecord {
+        name: Arc::from("g"),
+        matches: Default::default(),
+        rules: vec![smuggled],
+        limits: Default::default(),
+    };
     let mut groups = (*policy.groups).clone();
     groups.put(Group::of(&group).expect("small")).expect("small");
     let mut edits = device("dev", &["g"], &[]);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::{Action, Attribute, Bounds};
+use crate::policy::{Action, Attribute, Bounds, RecordLimits};
 use std::collections::BTreeMap;
 use std::slice::from_ref;
 
@@ -9,12 +9,20 @@ fn rule(effect: Effect, filter: &str, until: Option<i64>) -> Rule {
 
 fn device(status: DeviceStatus, groups: &[&str], rules: &[Rule]) -> DeviceRecord {
     let key = DeviceKey::in_default_trust(Arc::from("CN=a"));
-    DeviceRecord::new(key, status, groups.iter().map(|group| Arc::from(*group)).collect(), rules.to_vec(), Vec::new())
-        .unwrap()
+    DeviceRecord::new(
+        key,
+        status,
+        groups.iter().map(|group| Arc::from(*group)).collect(),
+        rules.to_vec(),
+        Vec::new(),
+        RecordLimits::default(),
+    )
+    .unwrap()
 }
 
 fn group(rules: &[Rule]) -> GroupRecord {
-    GroupRecord::new("g", BTreeMap::from([(Attribute::O, "acme".to_owned())]), rules.to_vec()).unwrap()
+    GroupRecord::new("g", BTreeMap::from([(Attribute::O, "acme".to_owned())]), rules.to_vec(), RecordLimits::default())
+        .unwrap()
 }
 
 #[test]
@@ -68,7 +76,7 @@ fn a_group_loses_allows_and_gets_denies_and_nothing_is_removed() {
     let denying = group(&[deny]);
     assert!(!put(group(&[allow]), Some(&denying)));
     assert!(!put(group(&[]), None));
-    let wider = GroupRecord::new("g", BTreeMap::new(), Vec::new()).unwrap();
+    let wider = GroupRecord::new("g", BTreeMap::new(), Vec::new(), RecordLimits::default()).unwrap();
     assert!(!put(wider, Some(&before)));
     let record = device(DeviceStatus::Enabled, &[], &[]);
     assert!(!Change::RemoveDevice(record.key.clone()).only_takes_away(Some(&record), None));

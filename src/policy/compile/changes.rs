@@ -20,6 +20,7 @@ impl Policy {
         after.change_deny_list(changes)?;
         let removed = after.change_groups(changes)?;
         after.change_pins(changes)?;
+        after.change_limits(changes);
         after.change_devices(changes)?;
         after.remove_groups(&removed)?;
         after.now = now;
@@ -91,6 +92,16 @@ impl Policy {
             }
         }
         Ok(())
+    }
+
+    fn change_limits(&mut self, changes: &ChangeSet) {
+        for change in &changes.changes {
+            match change {
+                Change::PutDevice(record) => self.own_limits.put(&record.key, record.limits),
+                Change::RemoveDevice(key) => self.own_limits.remove(key),
+                Change::PutGroup(_) | Change::RemoveGroup(_) | Change::PutDenial(_) | Change::RemoveDenial(_) => {}
+            }
+        }
     }
 
     fn change_devices(&mut self, changes: &ChangeSet) -> Result<(), CompileError> {

@@ -1,8 +1,8 @@
 //! Two sets of records compared: what has to change, and the same in the words of the file.
 
-use super::export::{hexadecimal, rule};
+use super::export::{hexadecimal, limits, rule};
 use crate::policy::record::DeviceStatus;
-use crate::policy::{Change, ChangeSet, DeviceRecord, GroupRecord, Records, Rule};
+use crate::policy::{Change, ChangeSet, DeviceRecord, GroupRecord, RecordLimits, Records, Rule};
 
 /// Records that may go without being asked for, beside one in a hundred.
 const UNASKED: usize = 10;
@@ -94,7 +94,9 @@ fn removed(record: String) -> RecordChange {
 
 fn put_group(before: Option<&GroupRecord>, after: &GroupRecord) -> RecordChange {
     let pairs = |group: &GroupRecord| -> Vec<String> {
-        group.matches.iter().map(|(attribute, value)| format!("match {} = {value:?}", attribute.as_str())).collect()
+        let matches =
+            group.matches.iter().map(|(attribute, value)| format!("match {} = {value:?}", attribute.as_str()));
+        matches.chain(told_limits(group.limits)).collect()
     };
     let mut lines = compared(&before.map(pairs).unwrap_or_default(), &pairs(after));
     lines.extend(compared(&rules(before.map(|group| &group.rules[..])), &rules(Some(&after.rules))));
@@ -106,11 +108,15 @@ fn put_device(before: Option<&DeviceRecord>, after: &DeviceRecord) -> RecordChan
         let disabled = (device.status == DeviceStatus::Disabled).then(|| "enabled = false".to_owned());
         let groups = device.groups.iter().map(|group| format!("group {group}"));
         let pins = device.pins.iter().map(|pin| format!("certificate_sha256 {}", hexadecimal(pin)));
-        disabled.into_iter().chain(groups).chain(pins).collect()
+        disabled.into_iter().chain(groups).chain(pins).chain(told_limits(device.limits)).collect()
     };
     let mut lines = compared(&before.map(facts).unwrap_or_default(), &facts(after));
     lines.extend(compared(&rules(before.map(|device| &device.rules[..])), &rules(Some(&after.rules))));
     RecordChange { part: part(before), record: format!("device {}", after.key), lines }
+}
+
+fn told_limits(of: RecordLimits) -> impl Iterator<Item = String> {
+    limits(of).into_iter().map(|limit| format!("limit {limit}"))
 }
 
 fn part<T>(before: Option<T>) -> Part {

@@ -1,8 +1,9 @@
 //! Records -> fleet file, in a stable order.
 
+use crate::config::units::format_size;
 use crate::policy::name::is_invisible;
 use crate::policy::record::{DeviceStatus, RetainBound};
-use crate::policy::{DeviceKey, DeviceRecord, Effect, GroupRecord, Records, Rule};
+use crate::policy::{DeviceKey, DeviceRecord, Effect, GroupRecord, RecordLimits, Records, Rule};
 use crate::protocol::QoS;
 use std::fmt::Write;
 use time::OffsetDateTime;
@@ -24,6 +25,7 @@ fn push_group(text: &mut String, group: &GroupRecord) {
         line(text, format_args!("match = {{ {} }}", pairs.collect::<Vec<_>>().join(", ")));
     }
     push_rules(text, &group.rules);
+    push_limits(text, group.limits);
 }
 
 fn push_device(text: &mut String, device: &DeviceRecord) {
@@ -45,6 +47,23 @@ fn push_device(text: &mut String, device: &DeviceRecord) {
         pins => line(text, format_args!("certificate_sha256 = [{}]", pins.join(", "))),
     }
     push_rules(text, &device.rules);
+    push_limits(text, device.limits);
+}
+
+fn push_limits(text: &mut String, of: RecordLimits) {
+    let limits = limits(of);
+    if !limits.is_empty() {
+        line(text, format_args!("limits = {{ {} }}", limits.join(", ")));
+    }
+}
+
+/// Each limit as the file writes it.
+pub(super) fn limits(limits: RecordLimits) -> Vec<String> {
+    let RecordLimits { connections, messages_per_second, queued_bytes } = limits;
+    let counts = [("connections", connections), ("messages_per_second", messages_per_second)];
+    let counts = counts.into_iter().filter_map(|(key, count)| count.map(|count| format!("{key} = {count}")));
+    let size = queued_bytes.map(|bytes| format!("queued_bytes = {}", quoted(&format_size(bytes))));
+    counts.chain(size).collect()
 }
 
 fn push_rules(text: &mut String, rules: &[Rule]) {

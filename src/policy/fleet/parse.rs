@@ -2,8 +2,11 @@
 
 use super::table::{Source, Table, Value};
 use super::{FleetError, FleetFile};
+use crate::config::units::parse_size;
 use crate::policy::record::{Attribute, Bounds, DeviceStatus, QoSBound, RetainBound};
-use crate::policy::{Action, DeviceKey, DeviceRecord, Effect, GroupRecord, Records, Rule, SubjectSelector};
+use crate::policy::{
+    Action, DeviceKey, DeviceRecord, Effect, GroupRecord, RecordLimits, Records, Rule, SubjectSelector,
+};
 use crate::protocol::QoS;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +15,9 @@ use time::format_description::well_known::Rfc3339;
 use toml::de::DeTable;
 
 const FILE_KEYS: [&str; 4] = ["version", "generation", "groups", "devices"];
-const GROUP_KEYS: [&str; 3] = ["match", "allow", "deny"];
-const DEVICE_KEYS: [&str; 7] = ["subject", "trust", "enabled", "groups", "allow", "deny", "certificate_sha256"];
+const GROUP_KEYS: [&str; 4] = ["match", "allow", "deny", "limits"];
+const DEVICE_KEYS: [&str; 8] =
+    ["subject", "trust", "enabled", "groups", "allow", "deny", "limits", "certificate_sha256"];
 const RULE_KEYS: [&str; 5] = ["publish", "subscribe", "max_qos", "retain", "until"];
 
 /// Groups that the file does not define are looked for in `existing`.
@@ -61,7 +65,7 @@ fn group(name: &str, value: &Value<'_>) -> Result<GroupRecord, FleetError> {
             }
         }
     }
-    GroupRecord::new(name, matches, rules(&table)?).or_else(|error| table.fault(error.to_string()))
+    GroupRecord::new(name, matches, rules(&table)?, limits(&table)?).or_else(|error| table.fault(error.to_string()))
 }
 
 fn device(value: &Value<'_>, selector: SubjectSelector, records: [&Records; 2]) -> Result<DeviceRecord, FleetError> {
@@ -92,7 +96,26 @@ fn device(value: &Value<'_>, selector: SubjectSelector, records: [&Records; 2]) 
         Some(value) => value.strings()?.into_iter().map(|(value, text)| pin(&value, text)).collect::<Result<_, _>>()?,
     };
     let key = DeviceKey { trust: Arc::from(trust), name };
-    DeviceRecord::new(key, status, groups, rules(&table)?, pins).or_else(|error| table.fault(error.to_string()))
+    let (rules, limits) = (rules(&table)?, limits(&table)?);
+    DeviceRecord::new(key, status, groups, rules, pins, limits).or_else(|error| table.fault(error.to_string()))
+}
+
+fn limits(table: &Table<'_>) -> Result<RecordLimits, FleetError> {
+    let Some(given) = table.find("limits") else { return Ok(RecordLimits::default()) };
+    let table = given.table("limits", &RecordLimits::KEYS)?;
+    let count = |key: &str| match table.find(key) {
+        None => Ok(None),
+        Some(value) => match u32::try_from(value.number()?) {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => value.fault(format!("the highest limit is {}; leave it out to have none", u32::MAX)),
+        },
+    };
+    let size = |value: Value<'_>| parse_size(value.string()?).or_else(|fault| value.fault(fault));
+    Ok(RecordLimits {
+        connections: count("connections")?,
+        messages_per_second: count("messages_per_second")?,
+        queued_bytes: table.find("queued_bytes").map(size).transpose()?,
+    })
 }
 
 fn pin(value: &Value<'_>, text: &str) -> Result<[u8; 32], FleetError> {

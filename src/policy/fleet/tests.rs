@@ -95,7 +95,8 @@ fn every_fault_has_its_line_and_remedy() {
         ("\nversion = 2".into(), 2, "reads version 1"),
         ("version = \"1\"".into(), 1, "a whole number is expected"),
         ("version = 1\n\ngroup = 1".into(), 3, "did you mean \"groups\"?"),
-        ("version = 1\n[groups.g]\nlimits = {}".into(), 3, "unknown key \"limits\" in group \"g\""),
+        ("version = 1\n[groups.g]\nlimits = { speed = 1 }".into(), 3, "unknown key \"speed\" in limits"),
+        ("version = 1\n[groups.g]\nlimit = {}".into(), 3, "unknown key \"limit\" in group \"g\""),
         ("version = 1\n[groups.g]\nmatch = { ou = \"a\",\n cm = \"b\" }".into(), 4, "did you mean \"cn\"?"),
         ("version = 1\n[groups.g]\nmatch = { ou = \"\" }".into(), 2, "an empty value matches no certificate"),
         ("version = 1\n[groups.\"g h\"]".into(), 2, "letters, digits"),
@@ -152,10 +153,16 @@ fn any_records() -> impl Strategy<Value = Records> {
         ("[ab'\"\\\\\u{e9}\u{1}]{1,4}", any::<u8>(), proptest::option::of(0i64..4_000_000_000)),
         0..3,
     );
+    // Of each record the same, so that the generator stays simple: which are set, and to what.
+    let limits = |bits: u32| RecordLimits {
+        connections: (bits & 1 == 1).then_some(bits | 1),
+        messages_per_second: (bits & 2 == 2).then_some(bits),
+        queued_bytes: (bits & 4 == 4).then_some(u64::from(bits) << 7),
+    };
     let device =
         (text, any::<bool>(), filters.clone(), proptest::collection::vec(any::<[u8; 32]>(), 0..3), any::<bool>());
     (proptest::collection::vec(device, 0..4), proptest::collection::vec(("[a-c.]{1,3}", text, filters), 0..3)).prop_map(
-        |(devices, groups)| {
+        move |(devices, groups)| {
             let rules = |filters: Vec<(String, u8, Option<i64>)>| {
                 let rule = |(filter, bits, until): (String, u8, Option<i64>)| {
                     let effect = if bits & 1 == 0 { Effect::Allow } else { Effect::Deny };
@@ -167,15 +174,18 @@ fn any_records() -> impl Strategy<Value = Records> {
             let groups: Vec<GroupRecord> = groups
                 .into_iter()
                 .map(|(name, value, filters)| {
-                    GroupRecord::new(&name, [(Attribute::Ou, value)].into(), rules(filters)).expect("a group")
+                    let bits = filters.first().map_or(0, |(_, bits, _)| u32::from(*bits));
+                    GroupRecord::new(&name, [(Attribute::Ou, value)].into(), rules(filters), limits(bits))
+                        .expect("a group")
                 })
                 .collect();
             let devices = devices.into_iter().filter_map(|(name, enabled, filters, pins, foreign)| {
                 let status = if enabled { DeviceStatus::Enabled } else { DeviceStatus::Disabled };
                 let name = SubjectSelector::SanUri.typed_name(&name).ok()?;
                 let trust = Arc::from(if foreign { "it's" } else { "default" });
+                let limits = limits(filters.first().map_or(0, |(_, bits, _)| u32::from(*bits)));
                 let listed = groups.iter().map(|group| Arc::clone(&group.name)).collect();
-                DeviceRecord::new(DeviceKey { trust, name }, status, listed, rules(filters), pins).ok()
+                DeviceRecord::new(DeviceKey { trust, name }, status, listed, rules(filters), pins, limits).ok()
             });
             Records { generation: 0, ..records(groups.clone(), devices.collect()) }
         },
@@ -205,4 +215,38 @@ proptest! {
     fn no_text_makes_the_parser_panic(text in "(version = 1\n)?[\\[\\]a-z={}\"'\n.# 0-9]{0,40}") {
         let _ = parse(&text);
     }
+}
+
+/// As the documentation of the fleet file shows it.
+#[test]
+fn a_file_with_everything_in_it_is_read() {
+    let text = format!(
+        r##"
+version = 1
+
+[groups.sensors]
+match = {{ o = "acme", ou = "sensors" }}
+allow = [ {{ publish = "sensors/{{cn}}/#", max_qos = 1 }},
+          {{ subscribe = "commands/{{cn}}/+" }} ]
+deny  = [ {{ publish = "sensors/{{cn}}/config" }} ]
+limits = {{ connections = 1, messages_per_second = 50, queued_bytes = "1 MiB" }}
+
+[[devices]]
+subject = "CN=dev-0001,O=acme"
+groups = ["sensors"]
+allow = [ {{ publish = "lab/+/report", retain = false }} ]
+limits = {{ connections = 4 }}
+
+[[devices]]
+subject = "CN=gateway-7,O=acme"
+certificate_sha256 = "{}"
+"##,
+        "ab".repeat(32)
+    );
+    let file = FleetFile::parse(&text, SubjectSelector::Dn).expect("a good file");
+    let group = file.records.groups.values().next().expect("a group");
+    let limits = RecordLimits { connections: Some(1), messages_per_second: Some(50), queued_bytes: Some(1 << 20) };
+    assert_eq!((group.limits, group.rules.len()), (limits, 3));
+    let own: Vec<_> = file.records.devices.values().map(|device| device.limits.connections).collect();
+    assert_eq!(own, [Some(4), None]);
 }

@@ -3,7 +3,8 @@
 use super::{Carried, Names, Note, Translation};
 use crate::policy::record::DeviceStatus;
 use crate::policy::{
-    Action, Bounds, ClientIdRule, DeviceKey, DeviceRecord, Effect, GroupRecord, RecordError, Records, Rule,
+    Action, Bounds, ClientIdRule, DeviceKey, DeviceRecord, Effect, GroupRecord, RecordError, RecordLimits, Records,
+    Rule,
 };
 use crate::protocol::TopicFilter;
 use std::collections::BTreeMap;
@@ -158,10 +159,19 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(self) -> Result<Translation, RecordError> {
         let mut records = Records::default();
         for (name, rules) in self.groups {
-            records.groups.insert(Arc::clone(&name), GroupRecord::new(&name, BTreeMap::new(), rules)?);
+            records
+                .groups
+                .insert(Arc::clone(&name), GroupRecord::new(&name, BTreeMap::new(), rules, RecordLimits::default())?);
         }
         for (key, draft) in self.devices {
-            let record = DeviceRecord::new(key.clone(), draft.status, draft.groups, draft.rules, Vec::new())?;
+            let record = DeviceRecord::new(
+                key.clone(),
+                draft.status,
+                draft.groups,
+                draft.rules,
+                Vec::new(),
+                RecordLimits::default(),
+            )?;
             records.devices.insert(key, record);
         }
         Ok(Translation { records, notes: self.notes })

@@ -81,26 +81,36 @@ fn records_are_put_in_order() {
     assert_eq!(record.rules, [written("allow publish a"), written("deny publish b")]);
     let listed = vec!["b".into(), "a".into(), "b".into()];
     let pins = vec![[2; 32], [1; 32], [2; 32]];
-    let record = DeviceRecord::new(key("dev"), DeviceStatus::Enabled, listed, vec![], pins).expect("a record");
+    let record = DeviceRecord::new(key("dev"), DeviceStatus::Enabled, listed, vec![], pins, RecordLimits::default())
+        .expect("a record");
     assert_eq!((record.groups, record.pins), (vec!["a".into(), "b".into()], vec![[1; 32], [2; 32]]));
 }
 
 #[test]
 fn records_are_valid_or_are_not_made() {
     let pins = (0..3).map(|pin| [pin; 32]).collect();
-    let device = DeviceRecord::new(key("dev"), DeviceStatus::Enabled, vec![], vec![], pins);
+    let device = DeviceRecord::new(key("dev"), DeviceStatus::Enabled, vec![], vec![], pins, RecordLimits::default());
     assert_eq!(device, Err(RecordError::Pins(3)));
     for (trust, name) in [("", "CN=a"), ("default", ""), ("default", "CN=a\n"), ("a\0", "CN=a")] {
         let odd = DeviceKey { trust: trust.into(), name: name.into() };
-        let device = DeviceRecord::new(odd, DeviceStatus::Enabled, vec![], vec![], vec![]);
+        let device = DeviceRecord::new(odd, DeviceStatus::Enabled, vec![], vec![], vec![], RecordLimits::default());
         assert!(matches!(device, Err(RecordError::Key { .. })), "{trust} {name}");
     }
     for name in ["", "a b", "ä", "a/b", &"x".repeat(65)] {
-        assert!(matches!(GroupRecord::new(name, BTreeMap::new(), vec![]), Err(RecordError::GroupName(_))), "{name}");
+        assert!(
+            matches!(
+                GroupRecord::new(name, BTreeMap::new(), vec![], RecordLimits::default()),
+                Err(RecordError::GroupName(_))
+            ),
+            "{name}"
+        );
     }
-    assert!(GroupRecord::new("A-z_0.9", BTreeMap::new(), vec![]).is_ok());
+    assert!(GroupRecord::new("A-z_0.9", BTreeMap::new(), vec![], RecordLimits::default()).is_ok());
     let matches = BTreeMap::from([(Attribute::Ou, String::new())]);
-    assert!(matches!(GroupRecord::new("g", matches, vec![]), Err(RecordError::EmptyMatch { attribute: "ou" })));
+    assert!(matches!(
+        GroupRecord::new("g", matches, vec![], RecordLimits::default()),
+        Err(RecordError::EmptyMatch { attribute: "ou" })
+    ));
 }
 
 #[test]

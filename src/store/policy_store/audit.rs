@@ -86,7 +86,7 @@ mod tests {
         let path = folder.path().join("data");
         let head = Head { count: 7, hash: ChainHash([9; 32]) };
         let store = PolicyStore::open(&path).unwrap();
-        let group = GroupRecord::new("g", BTreeMap::new(), Vec::new()).unwrap();
+        let group = GroupRecord::new("g", BTreeMap::new(), Vec::new(), crate::policy::RecordLimits::default()).unwrap();
         store.commit(&ChangeSet { expected_generation: None, changes: vec![Change::PutGroup(group)] }, "x", 1).unwrap();
         let audit = store.audit();
         assert_eq!(audit.anchor(), Ok(None));

@@ -2,6 +2,7 @@
 //! unknown field is refused: to skip one could mean to skip a deny.
 
 use super::state::Hex32;
+use crate::policy::RecordLimits;
 use crate::policy::record::{Attribute, DeviceStatus, QoSBound, RetainBound};
 use crate::policy::{
     Action, Certificate, Change, DeniedCertificate, DenyEntry, DenyId, DenyTarget, DeviceKey, DeviceRecord, Effect,
@@ -35,6 +36,8 @@ pub(super) struct StoredDevice {
     rules: Vec<StoredRule>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pins: Vec<Hex32>,
+    #[serde(skip_serializing_if = "RecordLimits::is_unlimited")]
+    limits: RecordLimits,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +47,8 @@ pub(super) struct StoredGroup {
     matches: BTreeMap<StoredAttribute, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<StoredRule>,
+    #[serde(skip_serializing_if = "RecordLimits::is_unlimited")]
+    limits: RecordLimits,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +152,7 @@ impl StoredDevice {
             groups: record.groups.clone(),
             rules: record.rules.iter().map(StoredRule::of).collect(),
             pins: record.pins.iter().copied().map(Hex32).collect(),
+            limits: record.limits,
         }
     }
 
@@ -160,6 +166,7 @@ impl StoredDevice {
             groups: self.groups,
             rules: self.rules.into_iter().map(StoredRule::into_rule).collect(),
             pins: self.pins.into_iter().map(|pin| pin.0).collect(),
+            limits: self.limits,
         }
     }
 }
@@ -169,6 +176,7 @@ impl StoredGroup {
         Self {
             matches: record.matches.iter().map(|(key, value)| (StoredAttribute::of(*key), value.clone())).collect(),
             rules: record.rules.iter().map(StoredRule::of).collect(),
+            limits: record.limits,
         }
     }
 
@@ -177,6 +185,7 @@ impl StoredGroup {
             name,
             matches: self.matches.into_iter().map(|(key, value)| (key.into_attribute(), value)).collect(),
             rules: self.rules.into_iter().map(StoredRule::into_rule).collect(),
+            limits: self.limits,
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::policy::record::{Attribute, DeviceStatus, QoSBound, RetainBound};
-use crate::policy::{Action, Change, Compiler, Effect, Epoch, PolicySettings, Rule};
+use crate::policy::{Action, Change, Compiler, Effect, Epoch, PolicySettings, RecordLimits, Rule};
 use crate::protocol::QoS;
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,14 @@ fn key(name: &str) -> DeviceKey {
 
 fn device(name: &str, groups: &[&str]) -> DeviceRecord {
     let groups = groups.iter().map(|group| Arc::from(*group)).collect();
-    DeviceRecord { key: key(name), status: DeviceStatus::Enabled, groups, rules: Vec::new(), pins: Vec::new() }
+    DeviceRecord {
+        key: key(name),
+        status: DeviceStatus::Enabled,
+        groups,
+        rules: Vec::new(),
+        pins: Vec::new(),
+        limits: RecordLimits::default(),
+    }
 }
 
 fn group(name: &str) -> GroupRecord {
@@ -33,7 +40,7 @@ fn group(name: &str) -> GroupRecord {
         until: Some(NOW + 60),
     };
     let matches = BTreeMap::from([(Attribute::O, "acme".to_owned()), (Attribute::SanUri, "spiffe://a/b".to_owned())]);
-    GroupRecord { name: name.into(), matches, rules: vec![rule] }
+    GroupRecord { name: name.into(), matches, rules: vec![rule], limits: RecordLimits::default() }
 }
 
 fn set(changes: impl IntoIterator<Item = Change>) -> ChangeSet {

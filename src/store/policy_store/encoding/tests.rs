@@ -32,6 +32,7 @@ fn the_stored_form_is_fixed() {
         groups: vec!["g".into()],
         rules: vec![rule, bounded],
         pins: vec![[0xab; 32]],
+        limits: Default::default(),
     };
     let write = Write::of(&StoredChange::from(&Change::PutDevice(device.clone()))).unwrap();
     assert_eq!(write.key, b"default\0CN=a");
@@ -56,6 +57,7 @@ fn a_plain_device_costs_two_bytes() {
         groups: Vec::new(),
         rules: Vec::new(),
         pins: Vec::new(),
+        limits: Default::default(),
     };
     let write = Write::of(&StoredChange::from(&Change::PutDevice(plain.clone()))).unwrap();
     assert_eq!(write.value.as_deref(), Some(&b"{}"[..]));
