@@ -20,7 +20,8 @@ pub use authority::{CommitError, Live, Offline, PolicyAuthority, Running};
 pub use client::{Client, ClientError};
 pub use reply::{AdminError, Fault, Reply};
 pub use request::{
-    DeviceRef, FleetScope, Named, PlanTarget, Request, RevokeTarget, RuleText, SessionChoice, SessionCursor, Wait, Who,
+    DeviceRef, FleetScope, Leftovers, Named, PlanTarget, Request, RevokeTarget, RuleText, SessionChoice, SessionCursor,
+    Wait, Who,
 };
 pub use service::{Place, Reload, Service};
 

@@ -56,6 +56,9 @@ pub enum Request {
     RemoveDevice {
         /// Which one.
         device: DeviceRef,
+        /// What becomes of what it leaves behind.
+        #[serde(default)]
+        leftovers: Leftovers,
     },
     /// Adds a group.
     AddGroup {
@@ -180,6 +183,9 @@ pub enum Request {
     Revoke {
         /// Which.
         target: RevokeTarget,
+        /// What becomes of what it leaves behind.
+        #[serde(default)]
+        leftovers: Leftovers,
     },
     /// The deny list.
     ListDenials {},
@@ -216,6 +222,17 @@ pub enum PlanTarget {
     },
     /// An earlier generation.
     Generation(u64),
+}
+
+/// What becomes of the retained messages and wills of a writer that lost its right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Leftovers {
+    /// They are withheld, and come back with the right.
+    #[default]
+    Withhold,
+    /// They are deleted.
+    Purge,
 }
 
 /// What is revoked.

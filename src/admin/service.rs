@@ -6,6 +6,7 @@ mod devices;
 mod explain;
 mod fleet;
 mod groups;
+mod leftovers;
 mod pending;
 mod reload;
 mod resolve;
@@ -103,7 +104,7 @@ impl Service {
             Request::ApproveDevice { device, groups } => self.approve_device(call, &device, &groups),
             Request::ShowDevice { device } => self.show_device(&device),
             Request::SetDeviceStatus { device, status } => self.set_device_status(call, &device, status),
-            Request::RemoveDevice { device } => self.remove_device(call, &device),
+            Request::RemoveDevice { device, leftovers } => self.remove_device(call, &device, leftovers),
             Request::AddGroup { name, matches } => self.add_group(call, &name, matches),
             Request::ListGroups {} => self.list_groups(),
             Request::ShowGroup { name } => self.show_group(&name),
@@ -117,7 +118,7 @@ impl Service {
             Request::Plan { target } => self.plan(call, &target),
             Request::History { limit } => self.history(limit),
             Request::Rollback { generation } => self.rollback(call, generation),
-            Request::Revoke { target } => self.revoke(call, &target),
+            Request::Revoke { target, leftovers } => self.revoke(call, &target, leftovers),
             Request::Reload {} => self.reload(call),
             Request::ListDenials {} => Ok(self.list_denials()),
             Request::LiftDenial { id } => self.lift(call, id),

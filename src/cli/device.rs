@@ -4,7 +4,7 @@ use super::who::DeviceArgument;
 use super::{Context, Exit, Failure, Outcome, after_help, backend, output};
 use crate::admin::reply::{ChangeView, DeviceView, DevicesView, PendingView, SeenCertificateView};
 use crate::admin::request::Pinning;
-use crate::admin::{Reply, Request};
+use crate::admin::{Leftovers, Reply, Request};
 use crate::policy::record::DeviceStatus;
 use output::Table;
 use std::fmt::Write;
@@ -113,6 +113,9 @@ enum Command {
     Remove {
         #[command(flatten)]
         device: DeviceArgument,
+        /// Delete the retained messages and wills it leaves behind, which are withheld else
+        #[arg(long)]
+        purge: bool,
     },
 }
 
@@ -180,7 +183,10 @@ impl Command {
             Self::Disable { device } => {
                 Request::SetDeviceStatus { device: device.reference()?, status: DeviceStatus::Disabled }
             }
-            Self::Remove { device } => Request::RemoveDevice { device: device.reference()? },
+            Self::Remove { device, purge } => Request::RemoveDevice {
+                device: device.reference()?,
+                leftovers: if purge { Leftovers::Purge } else { Leftovers::Withhold },
+            },
         })
     }
 }

@@ -4,7 +4,7 @@ use super::device::{CODES, changed};
 use super::who::der;
 use super::{Context, Exit, Failure, Outcome, after_help, backend, output};
 use crate::admin::reply::{DenialView, DeniedView};
-use crate::admin::{DeviceRef, Named, Reply, Request, RevokeTarget};
+use crate::admin::{DeviceRef, Leftovers, Named, Reply, Request, RevokeTarget};
 use crate::policy::DeviceKey;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -21,6 +21,7 @@ use std::path::PathBuf;
             ("certmq revoke dev-0001", "the device, with every certificate it has or will have"),
             ("certmq revoke --cert lost.crt", "this certificate alone; the device may come with another one"),
             ("certmq revoke --serial 0A1B --issuer 'CN=acme CA,O=acme'", "the same, where only the number is at hand"),
+            ("certmq revoke dev-0001 --purge", "and delete the retained messages and wills it leaves behind"),
             ("certmq revoke --list", "what is revoked here, with the number of each entry"),
             ("certmq revoke --undo 42", "lift an entry; no apply or rollback ever does"),
         ],
@@ -43,6 +44,9 @@ pub(super) struct Arguments {
     /// Who issued it, where several CAs are trusted
     #[arg(long, value_name = "DN", requires = "serial")]
     issuer: Option<String>,
+    /// Delete the retained messages and wills it leaves behind, which are withheld else
+    #[arg(long, conflicts_with_all = ["list", "undo"])]
+    purge: bool,
     /// Show what is revoked here
     #[arg(long, conflicts_with = "undo")]
     list: bool,
@@ -63,7 +67,10 @@ impl Arguments {
         }
         let request = match self.undo {
             Some(id) => Request::LiftDenial { id },
-            None => Request::Revoke { target: self.target()? },
+            None => {
+                let leftovers = if self.purge { Leftovers::Purge } else { Leftovers::Withhold };
+                Request::Revoke { target: self.target()?, leftovers }
+            }
         };
         match backend::ask(&context.settings()?, request)? {
             Reply::Changed(change) => changed(context, &change),

@@ -48,6 +48,7 @@ mod tree;
 mod visitors;
 mod wills;
 mod words;
+mod writings;
 
 pub use client::{Client, Closed};
 pub use connect::{ConnectRefused, Peer};

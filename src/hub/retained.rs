@@ -7,7 +7,7 @@ mod walk;
 use crate::policy::{Epoch, Policy};
 use crate::protocol::topic::TopicNameBuf;
 use crate::protocol::{TopicFilter, TopicName};
-use crate::session::{Message, Moment, SubscriptionId, WriterId};
+use crate::session::{Message, Moment, SubscriptionId};
 use parking_lot::{RwLock, RwLockWriteGuard};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -18,6 +18,9 @@ use walk::Look;
 /// How many topics one step of a cursor looks at, so that the lock is never held long. A publisher that waits for it
 /// goes first: nobody begins to read while somebody waits to write.
 const STEP: usize = 32;
+
+/// How many messages [`RetainedMessages::for_each`] takes at a time.
+const SLICE: usize = 1_024;
 
 /// All retained messages, in the order of their topics.
 #[derive(Debug)]
@@ -132,6 +135,44 @@ impl RetainedMessages {
         purged
     }
 
+    /// Shows `look` every message, a few at a time, so that the lock is never held long. One that comes or goes meanwhile
+    /// may be missed.
+    pub(super) fn for_each(&self, mut look: impl FnMut(&Arc<Message>)) {
+        let mut after: Option<TopicNameBuf> = None;
+        loop {
+            let topics = self.topics.read();
+            let from = after.as_ref().map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_str()));
+            let some: Vec<Arc<Message>> = topics
+                .by_name
+                .range::<str, _>((from, Bound::Unbounded))
+                .take(SLICE)
+                .map(|(_, retained)| Arc::clone(&retained.message))
+                .collect();
+            drop(topics);
+            some.iter().for_each(&mut look);
+            match some.last() {
+                Some(last) => after = Some(last.topic.clone()),
+                None => return,
+            }
+        }
+    }
+
+    /// Forgets the messages that `wanted` names; says how many.
+    pub(super) fn delete_if(&self, wanted: impl Fn(&Message) -> bool) -> usize {
+        let mut found = Vec::new();
+        self.for_each(|message| found.extend(wanted(message).then(|| Arc::clone(message))));
+        let mut deleted = 0;
+        for message in found {
+            let mut topics = self.topics.write();
+            // Another one may have taken its place.
+            if topics.by_name.get(message.topic.as_str()).is_some_and(|now| Arc::ptr_eq(&now.message, &message)) {
+                topics.remove(message.topic.as_str());
+                deleted += 1;
+            }
+        }
+        deleted
+    }
+
     /// One step of a cursor: the next messages that match, have not expired and whose writer still has the right,
     /// until `room` is used up.
     pub(super) fn step(&self, cursor: &Cursor, room: Room, policy: &Policy, now: Moment) -> Step {
@@ -197,13 +238,7 @@ impl Retained {
         if self.judged.load(Ordering::Relaxed) == epoch {
             return true;
         }
-        let message = &self.message;
-        let permitted = match &message.writer {
-            WriterId::Broker => true,
-            WriterId::Client(writer) => {
-                policy.authorize_publish(writer, message.topic.as_name(), message.qos, message.retain).is_ok()
-            }
-        };
+        let permitted = self.message.may_be_published(policy);
         if permitted {
             self.judged.store(epoch, Ordering::Relaxed);
         }

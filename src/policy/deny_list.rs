@@ -3,7 +3,7 @@
 //! It lies beside the policy and is no part of the fleet file: applying one, or going back to an older generation,
 //! never lifts an entry.
 
-use super::{Certificate, ChainFacts, DeviceKey};
+use super::{Certificate, ChainFacts, DeviceKey, Principal};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +32,20 @@ pub enum DenyTarget {
     Device(DeviceKey),
     /// One certificate, of a device or of a CA between device and root.
     Certificate(DeniedCertificate),
+}
+
+impl DenyTarget {
+    /// Whether it names somebody, by the device or by a certificate of the chain.
+    pub fn names(&self, principal: &Principal) -> bool {
+        match (self, &principal.chain) {
+            (Self::Device(device), _) => principal.key == *device,
+            (Self::Certificate(denied), Some(chain)) => {
+                let mut path = chain.certificates.iter();
+                denied.sha256 == Some(chain.leaf_sha256) || path.any(|path| *path.certificate == denied.certificate)
+            }
+            (Self::Certificate(_), None) => false,
+        }
+    }
 }
 
 /// A certificate as an entry names it.

@@ -1,7 +1,7 @@
 //! Application messages: borrowed while they are being routed, shared once somebody must keep them.
 
 use super::{Moment, SessionId};
-use crate::policy::{Epoch, Permit, Principal};
+use crate::policy::{Epoch, Permit, Policy, Principal};
 use crate::protocol::topic::TopicNameBuf;
 use crate::protocol::{Properties, PropertiesBuf, QoS, TopicName};
 use bytes::Bytes;
@@ -52,6 +52,16 @@ pub struct Publication<'a> {
 }
 
 impl Message {
+    /// Whether its writer may publish it, by `policy`.
+    pub fn may_be_published(&self, policy: &Policy) -> bool {
+        match &self.writer {
+            WriterId::Broker => true,
+            WriterId::Client(writer) => {
+                policy.authorize_publish(writer, self.topic.as_name(), self.qos, self.retain).is_ok()
+            }
+        }
+    }
+
     /// Seconds left until it expires, at least 1; `None` without an expiry.
     pub fn remaining_seconds(&self, now: Moment) -> Option<u32> {
         self.expires.map(|expires| remaining_seconds(expires, now))

@@ -143,6 +143,53 @@ fn what_a_revoked_writer_left_behind_is_frozen_and_comes_back_with_its_right() {
 }
 
 #[test]
+fn what_a_writer_leaves_behind_is_counted_and_deleted_on_request() {
+    for (listener, command) in [(0, ["revoke", "writer"].to_vec()), (1, ["device", "remove", "writer"].to_vec())] {
+        for version in BOTH {
+            let pair = Pair::at(listener);
+            let connect = Connect { will: Some(("devices/writer/will", b"will")), ..Connect::clean("w") };
+            let leave_behind = || {
+                let mut writer = RawClient::connect(pair.endpoint, &pair.writer, version, &connect);
+                for topic in ["devices/writer/a", "devices/writer/b"] {
+                    writer.send(&wire::publish(version, topic, b"retained", 1, true, 7));
+                    writer.expect(wire::PUBACK);
+                }
+                writer
+            };
+            let mut reader = enter_at(pair.endpoint, &pair.reader, version, "other");
+            assert!(reader.publish("devices/reader/x", b"x") < 0x80);
+            let mut writer = leave_behind();
+            let told = pair.fleet.output(&command);
+            let told = String::from_utf8_lossy(&told.stderr).into_owned();
+            assert!(told.contains("2 retained message(s) and 1 will(s) of it are withheld"), "{command:?}: {told}");
+            writer.expect_close();
+            match command[0] {
+                "revoke" => lifted(&pair.fleet),
+                _ => drop(pair.fleet.run(["device", "add", "CN=writer", "--group", "devices"])),
+            }
+            let mut late = pair.reader(version, "late");
+            assert_eq!(late.subscribe(&["devices/writer/#"]), [1]);
+            assert_eq!([late.expect_message().payload, late.expect_message().payload], [b"retained", b"retained"]);
+            late.leave();
+
+            let mut writer = leave_behind();
+            let told = pair.fleet.output(command.iter().chain(&["--purge"]));
+            let told = String::from_utf8_lossy(&told.stderr).into_owned();
+            assert!(told.contains("2 retained message(s) and 1 will(s) of it deleted"), "{command:?}: {told}");
+            writer.expect_close();
+            match command[0] {
+                "revoke" => lifted(&pair.fleet),
+                _ => drop(pair.fleet.run(["device", "add", "CN=writer", "--group", "devices"])),
+            }
+            let mut later = pair.reader(version, "later");
+            assert_eq!(later.subscribe(&["devices/writer/#"]), [1]);
+            later.expect_silence();
+            pair.broker.kill();
+        }
+    }
+}
+
+#[test]
 fn what_waits_for_a_reader_without_its_right_waits_for_the_right() {
     for listener in 0..2 {
         for version in BOTH {

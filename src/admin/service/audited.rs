@@ -33,7 +33,7 @@ impl Command {
             Request::UnpinDevice { device, .. } => ("device unpin", text(device)),
             Request::SetDeviceStatus { device, status: DeviceStatus::Enabled } => ("device enable", text(device)),
             Request::SetDeviceStatus { device, status: DeviceStatus::Disabled } => ("device disable", text(device)),
-            Request::RemoveDevice { device } => ("device remove", text(device)),
+            Request::RemoveDevice { device, .. } => ("device remove", text(device)),
             Request::AddGroup { name, .. } => ("group add", name.clone()),
             Request::RemoveGroup { name } => ("group remove", name.clone()),
             Request::AddRule { who, rule } => {
@@ -54,7 +54,7 @@ impl Command {
                 };
                 ("session remove", format!("{} {which}", text(device)))
             }
-            Request::Revoke { target } => ("revoke", revoked(target)),
+            Request::Revoke { target, .. } => ("revoke", revoked(target)),
             Request::LiftDenial { id } => ("revoke --undo", format!("entry {id}")),
             Request::Status {}
             | Request::ListDevices {}

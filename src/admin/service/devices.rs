@@ -3,9 +3,9 @@
 use super::resolve::{Resolved, Unlisted};
 use super::{Call, Plan, Service};
 use crate::admin::reply::{AdminError, DeviceView, DevicesView, Fault, Reply, SeenCertificateView};
-use crate::admin::request::{DeviceRef, Named, Pinning};
+use crate::admin::request::{DeviceRef, Leftovers, Named, Pinning};
 use crate::policy::record::DeviceStatus;
-use crate::policy::{Change, DeviceKey, DeviceRecord, RecordLimits, fleet};
+use crate::policy::{Change, DenyTarget, DeviceKey, DeviceRecord, RecordLimits, fleet};
 use crate::store::policy_store::PolicyStore;
 use std::sync::Arc;
 
@@ -153,8 +153,15 @@ impl Service {
         })
     }
 
-    pub(super) fn remove_device(&self, call: Call<'_>, device: &DeviceRef) -> Result<Reply, AdminError> {
-        self.change(call, |store| {
+    pub(super) fn remove_device(
+        &self,
+        call: Call<'_>,
+        device: &DeviceRef,
+        leftovers: Leftovers,
+    ) -> Result<Reply, AdminError> {
+        let target = DenyTarget::Device(self.listed(self.store(), device)?.0.key);
+        let wills = self.wills_of(&target);
+        let reply = self.change(call, |store| {
             let (resolved, _) = self.listed(store, device)?;
             let key = resolved.key;
             let mut plan = Plan::new(vec![Change::RemoveDevice(key.clone())], format!("device {key} removed"));
@@ -169,7 +176,8 @@ impl Service {
                 }
             }
             Ok(plan)
-        })
+        })?;
+        Ok(self.tell_leftovers(reply, &target, &wills, leftovers))
     }
 
     /// The record that `device` names.

@@ -3,7 +3,7 @@
 use super::resolve::Unlisted;
 use super::{Call, Plan, Service};
 use crate::admin::reply::{AdminError, DenialView, DeniedView, Fault, Reply, time_text};
-use crate::admin::request::{DeviceRef, RevokeTarget};
+use crate::admin::request::{DeviceRef, Leftovers, RevokeTarget};
 use crate::policy::identity::chain_certificate;
 use crate::policy::{
     Certificate, Change, DeniedCertificate, DenyEntry, DenyId, DenyTarget, DistinguishedName, Identity,
@@ -17,14 +17,20 @@ use std::sync::Arc;
 const SERIAL_OCTETS: usize = 20;
 
 impl Service {
-    pub(super) fn revoke(&self, call: Call<'_>, target: &RevokeTarget) -> Result<Reply, AdminError> {
+    pub(super) fn revoke(
+        &self,
+        call: Call<'_>,
+        target: &RevokeTarget,
+        leftovers: Leftovers,
+    ) -> Result<Reply, AdminError> {
         let target = match target {
             RevokeTarget::Device(device) => self.revoked_device(device)?,
             RevokeTarget::Certificate(base64) => self.revoked_certificate(base64)?,
             RevokeTarget::Serial { serial, issuer } => self.revoked_serial(serial, issuer.as_deref())?,
         };
         let policy = self.authority.policy();
-        self.change(call, |store| {
+        let (whose, wills) = (target.clone(), self.wills_of(&target));
+        let reply = self.change(call, |store| {
             if let Some(id) = policy.deny_list().same(&target) {
                 return Ok(Plan::nothing(format!("{target} is revoked already, by entry {id}")));
             }
@@ -33,7 +39,8 @@ impl Service {
             let summary = format!("{target} revoked, entry {id}");
             let entry = DenyEntry { id, target, since: call.now, author: Arc::from(call.author) };
             Ok(Plan::new(vec![Change::PutDenial(entry)], summary))
-        })
+        })?;
+        Ok(self.tell_leftovers(reply, &whose, &wills, leftovers))
     }
 
     pub(super) fn lift(&self, call: Call<'_>, id: u64) -> Result<Reply, AdminError> {

@@ -3,7 +3,7 @@ mod fleet;
 use super::*;
 use crate::admin::authority::tests::{Recorder, authority};
 use crate::admin::reply::ExplanationView;
-use crate::admin::request::{DeviceRef, Named, Pinning, RuleText, Who};
+use crate::admin::request::{DeviceRef, Leftovers, Named, Pinning, RuleText, Who};
 use crate::config::TrustBlockSettings;
 use crate::policy::record::{Attribute, DeviceStatus};
 use crate::policy::{Action, Effect};
@@ -127,7 +127,7 @@ fn the_opposite_order_gets_a_hint() {
     for request in [
         Request::ShowDevice { device: device("O=acme,CN=dev-1") },
         Request::SetDeviceStatus { device: device("O=acme,CN=dev-1"), status: DeviceStatus::Disabled },
-        Request::RemoveDevice { device: device("O=acme,CN=dev-1") },
+        Request::RemoveDevice { device: device("O=acme,CN=dev-1"), leftovers: Leftovers::Withhold },
     ] {
         let refusal = fixture.refusal(request);
         assert_eq!(refusal.fault, Fault::Missing);
@@ -262,7 +262,7 @@ fn groups_match_once_and_go_when_nobody_lists_them() {
     assert!(other.message.contains("o=acme"), "{other}");
     fixture.add("CN=dev-1", &["g"]);
     assert_eq!(fixture.refusal(Request::RemoveGroup { name: "g".into() }).fault, Fault::Data);
-    fixture.change(Request::RemoveDevice { device: device("dev-1") });
+    fixture.change(Request::RemoveDevice { device: device("dev-1"), leftovers: Leftovers::Withhold });
     fixture.change(Request::RemoveGroup { name: "g".into() });
     let missing = fixture.refusal(Request::ShowGroup { name: "g".into() });
     assert_eq!(missing.fault, Fault::Missing);
@@ -274,7 +274,7 @@ fn removing_a_device_that_a_group_still_matches_says_so() {
     let matches = BTreeMap::from([(Attribute::O, "acme".to_owned())]);
     fixture.change(Request::AddGroup { name: "g".into(), matches });
     fixture.add("CN=dev-1,O=acme", &[]);
-    let removed = fixture.change(Request::RemoveDevice { device: device("dev-1") });
+    let removed = fixture.change(Request::RemoveDevice { device: device("dev-1"), leftovers: Leftovers::Withhold });
     assert!(removed.notes[0].contains("group g still matches"), "{removed:?}");
 }
 

@@ -163,8 +163,11 @@ fn going_back_is_a_change_that_leaves_the_deny_list() {
     fixture.add("CN=dev-1", &[]);
     let then = fixture.export();
     fixture.add("CN=dev-2", &[]);
-    fixture.change(Request::Revoke { target: crate::admin::RevokeTarget::Device(device("CN=dev-1")) });
-    fixture.change(Request::RemoveDevice { device: device("CN=dev-1") });
+    fixture.change(Request::Revoke {
+        target: crate::admin::RevokeTarget::Device(device("CN=dev-1")),
+        leftovers: Leftovers::Withhold,
+    });
+    fixture.change(Request::RemoveDevice { device: device("CN=dev-1"), leftovers: Leftovers::Withhold });
     let planned = fixture.plan(PlanTarget::Generation(1));
     assert_eq!((planned.counts.devices_added, planned.counts.devices_removed), (1, 1));
     let back = fixture.change(Request::Rollback { generation: 1 });
