@@ -5,7 +5,6 @@ use super::outgoing::{Acknowledged, Outgoing, Queued, Share, Stage, Waiting};
 use super::sending::{self, Written};
 use super::{
     Bounds, Drops, Expiry, Incoming, Load, Message, Moment, Outbox, Publication, SubscriptionId, Subscriptions,
-    WriterId,
 };
 use crate::policy::{Policy, Principal};
 use crate::protocol::{PacketId, QoS, ReasonCode, TopicFilter, Version};
@@ -484,16 +483,10 @@ impl Session {
 /// than the one that let it into the queue.
 pub(super) fn may_pass(reader: &Principal, waiting: &Waiting, policy: &Policy) -> bool {
     let message = &waiting.message;
-    let written = match &message.writer {
-        WriterId::Broker => true,
-        WriterId::Client(writer) => {
-            policy.authorize_publish(writer, message.topic.as_name(), message.qos, message.retain).is_ok()
-        }
-    };
     // One topic is also a filter, the narrowest: a right to read it is a right to subscribe to it.
     let readable = TopicFilter::parse(message.topic.as_str())
         .is_ok_and(|filter| policy.authorize_subscribe(reader, &filter, waiting.qos).is_ok());
-    written && readable
+    message.may_be_published(policy) && readable
 }
 
 /// How many exchanges may be open at once.

@@ -18,6 +18,7 @@ mod handshake;
 mod identity;
 mod isolation;
 mod limits;
+mod many_devices;
 mod odd_certificates;
 mod pinning;
 mod plan;
