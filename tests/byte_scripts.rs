@@ -62,7 +62,7 @@ fn what_a_file_says_is_read_as_it_was_written() {
 fn every_script_plays_out() {
     let fleet = Fleet::new();
     fleet.add_settings(SETTINGS);
-    fleet.run(["apply", &data().join(FLEET).display().to_string()]);
+    fleet.run(["apply", &data().join(FLEET).display().to_string(), "--allow-remove", "1"]);
     let credentials = fleet.unlisted_device("conformance");
     let mut broker = fleet.serve();
     let only = std::env::var("CERTMQ_SCRIPTS").unwrap_or_default();
