@@ -1,7 +1,7 @@
 //! `certmq acl`: what a device may do, and why.
 
 use super::ca::now;
-use super::device::{CODES, READING, changed};
+use super::device::{ANSWERING, CODES, READING, changed};
 use super::who::WhoOptions;
 use super::{Context, Exit, Failure, Outcome, after_help, backend, output};
 use crate::admin::reply::{ExplanationView, RulesView, SourcedRule};
@@ -142,16 +142,7 @@ struct Remove {
             ("certmq acl explain dev-0001 publish sensors/dev-0001/temperature", "exit code 0: allowed, 1: denied"),
             ("certmq acl explain --cert dev-0001.crt subscribe 'commands/#'", "for a device that has no record"),
         ],
-        &[
-            Exit::Denied,
-            Exit::Data,
-            Exit::Missing,
-            Exit::Unavailable,
-            Exit::Software,
-            Exit::InUse,
-            Exit::NotPermitted,
-            Exit::Configuration,
-        ],
+        ANSWERING,
     ),
 )]
 struct Explain {

@@ -142,6 +142,18 @@ pub(super) const READING: &[Exit] = &[
     Exit::Configuration,
 ];
 
+/// How a command that answers a question about it can end: [`READING`], or the answer is no.
+pub(super) const ANSWERING: &[Exit] = &[
+    Exit::Denied,
+    Exit::Data,
+    Exit::Missing,
+    Exit::Unavailable,
+    Exit::Software,
+    Exit::InUse,
+    Exit::NotPermitted,
+    Exit::Configuration,
+];
+
 impl Arguments {
     pub(super) fn run(self, context: &Context) -> Outcome {
         let request = self.command.request()?;

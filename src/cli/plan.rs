@@ -1,6 +1,7 @@
 //! `certmq plan FILE`: what applying a file would change.
 
 use super::apply::FleetFile;
+use super::device::ANSWERING;
 use super::{Context, Exit, Outcome, after_help, backend, output};
 use crate::admin::reply::{ChangeOutcome, LiveImpactView, PlanCounts, PlanView};
 use crate::admin::{PlanTarget, Reply, Request};
@@ -16,24 +17,12 @@ use std::fmt::Write;
         ("certmq plan --merge more.toml", "the same for a file that only adds and changes"),
         ("certmq plan fleet.toml --output json", "for a pipeline; exit code 0 means that nothing would change"),
     ],
-    CODES,
+    ANSWERING,
 ))]
 pub(super) struct Arguments {
     #[command(flatten)]
     fleet: FleetFile,
 }
-
-/// How planning can end.
-pub(super) const CODES: &[Exit] = &[
-    Exit::Denied,
-    Exit::Data,
-    Exit::Missing,
-    Exit::Unavailable,
-    Exit::Software,
-    Exit::InUse,
-    Exit::NotPermitted,
-    Exit::Configuration,
-];
 
 impl Arguments {
     pub(super) fn run(self, context: &Context) -> Outcome {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Devices whose pace is remembered; of more the one that was looked at longest ago starts anew.
-const PACED_DEVICES: NonZeroUsize = NonZeroUsize::new(100_000).expect("not zero");
+const PACED_DEVICES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99_999);
 
 /// How fast each limited device sends.
 #[derive(Debug)]

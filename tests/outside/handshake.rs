@@ -2,13 +2,14 @@
 
 use crate::common::PATIENCE;
 use crate::common::broker::Broker;
-use crate::common::client::{Credentials, RawClient, refusal, refusal_of};
+use crate::common::client::{Credentials, Endpoint, RawClient, refusal, refusal_of};
 use crate::common::fleet::{Fleet, enter_at};
 use crate::common::wire::{BOTH, Connect, Version};
 use crate::odd_certificates;
 use rustls::AlertDescription;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Output, Stdio};
 
 /// On each listener the stranger is refused with one of `alerts`, the log line holds every one of `parts`, and a
 /// device of the fleet is served before and after.
@@ -136,22 +137,27 @@ fn strangers_who_say_nothing_do_not_delay_a_device_and_are_closed_at_the_deadlin
     broker.assert_unharmed();
 }
 
+/// What openssl sees as device-001.
+fn s_client(fleet: &Fleet, endpoint: Endpoint, options: &[&str]) -> Output {
+    Command::new("openssl")
+        .args(["s_client", "-connect", &endpoint.address().to_string()])
+        .arg("-cert")
+        .arg(fleet.certificate("device-001.crt"))
+        .arg("-key")
+        .arg(fleet.certificate("device-001.key"))
+        .args(options)
+        .stdin(Stdio::null())
+        .output()
+        .expect("openssl")
+}
+
 #[test]
 fn tls_below_1_2_is_refused() {
     let fleet = Fleet::new();
     fleet.device("device-001");
     let broker = fleet.serve();
     for endpoint in broker.endpoints() {
-        let output = std::process::Command::new("openssl")
-            .args(["s_client", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"])
-            .args(["-connect", &endpoint.address().to_string()])
-            .arg("-cert")
-            .arg(fleet.certificate("device-001.crt"))
-            .arg("-key")
-            .arg(fleet.certificate("device-001.key"))
-            .stdin(std::process::Stdio::null())
-            .output()
-            .expect("openssl");
+        let output = s_client(&fleet, endpoint, &["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]);
         assert!(!output.status.success(), "TLS 1.1 was spoken: {}", String::from_utf8_lossy(&output.stdout));
     }
 }
@@ -206,15 +212,7 @@ fn an_unknown_server_name_gets_the_one_certificate() {
     for endpoint in broker.endpoints() {
         let known = RawClient::tls(endpoint.address(), device.config()).expect("a handshake").server_certificate();
         for name in ["elsewhere.example", "admin.localhost", "xn--elswhere-b1a.example"] {
-            let output = std::process::Command::new("openssl")
-                .args(["s_client", "-connect", &endpoint.address().to_string(), "-servername", name])
-                .arg("-cert")
-                .arg(fleet.certificate("device-001.crt"))
-                .arg("-key")
-                .arg(fleet.certificate("device-001.key"))
-                .stdin(std::process::Stdio::null())
-                .output()
-                .expect("openssl");
+            let output = s_client(&fleet, endpoint, &["-servername", name]);
             let shown = String::from_utf8_lossy(&output.stdout).into_owned();
             let block: String = shown
                 .lines()
