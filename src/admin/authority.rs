@@ -2,7 +2,6 @@
 
 use super::reply::BrokerView;
 use crate::hub::{Hub, Touched};
-use crate::policy::record::DeviceStatus;
 use crate::policy::{
     Change, ChangeSet, CompileError, Compiler, DenyTarget, DeviceRecord, Epoch, GroupRecord, LiveJudge, Policy,
     PolicySettings,
@@ -171,6 +170,7 @@ impl PolicyAuthority {
         }
         let later = Arc::new(policy.at(now));
         self.put_in_force(&later);
+        self.live.sweep(&Touched::Everyone);
         later.next_expiry()
     }
 
@@ -221,7 +221,7 @@ impl PolicyAuthority {
     }
 }
 
-/// Whose connections may have to end: those of devices that were removed, disabled, pinned or revoked, those that hang
+/// Whose connections may have to end: those of devices whose record was changed or removed or that were revoked, those that hang
 /// on a revoked certificate, and everybody's where a group may no longer match them.
 fn touched(changes: &ChangeSet, before: &Policy) -> Vec<Touched> {
     let mut devices = Vec::new();
@@ -231,13 +231,7 @@ fn touched(changes: &ChangeSet, before: &Policy) -> Vec<Touched> {
     for change in &changes.changes {
         match change {
             Change::RemoveDevice(key) => devices.push(key.clone()),
-            Change::PutDevice(record)
-                if record.status == DeviceStatus::Disabled
-                    || !record.pins.is_empty()
-                    || before.pins_of(&record.key) > 0 =>
-            {
-                devices.push(record.key.clone());
-            }
+            Change::PutDevice(record) => devices.push(record.key.clone()),
             Change::PutDenial(entry) => match &entry.target {
                 DenyTarget::Device(key) => devices.push(key.clone()),
                 DenyTarget::Certificate(denied) => {
@@ -247,7 +241,7 @@ fn touched(changes: &ChangeSet, before: &Policy) -> Vec<Touched> {
             },
             Change::PutGroup(record) => groups |= before.has_group(&record.name),
             Change::RemoveGroup(_) => groups = true,
-            Change::PutDevice(_) | Change::RemoveDenial(_) => {}
+            Change::RemoveDenial(_) => {}
         }
     }
     if groups {

@@ -5,6 +5,7 @@ use super::{Context, Exit, Failure, Outcome, after_help, backend, output};
 use crate::admin::reply::{ChangeView, DeviceView, DevicesView, PendingView, SeenCertificateView};
 use crate::admin::request::Pinning;
 use crate::admin::{Leftovers, Reply, Request};
+use crate::policy::UnknownDevices;
 use crate::policy::record::DeviceStatus;
 use output::Table;
 use std::fmt::Write;
@@ -154,6 +155,9 @@ pub(super) const ANSWERING: &[Exit] = &[
     Exit::Configuration,
 ];
 
+const NOT_KEPT: &str = "note: unknown devices are refused and not kept: policy.unknown_devices is \"refuse\", not \
+                        \"quarantine\"";
+
 impl Arguments {
     pub(super) fn run(self, context: &Context) -> Outcome {
         let request = self.command.request()?;
@@ -164,6 +168,9 @@ impl Arguments {
                 Ok(Exit::Success)
             }
             Reply::Pending(pending) => {
+                if pending.unknown_devices == UnknownDevices::Refuse {
+                    output::message(NOT_KEPT);
+                }
                 context.output.write(&pending, pending_table)?;
                 Ok(Exit::Success)
             }
@@ -253,6 +260,9 @@ fn device_text(device: &DeviceView) -> String {
     table.row(&["trust", &device.trust]);
     table.row(&["status", status(device.status)]);
     table.row(&["groups", &device.groups.join(", ")]);
+    if !device.limits.is_unlimited() {
+        table.row(&["limits", &device.limits.to_string()]);
+    }
     for pin in &device.certificate_sha256 {
         table.row(&["certificate", pin]);
     }

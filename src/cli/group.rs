@@ -124,6 +124,9 @@ fn group_text(group: &GroupView) -> String {
     let mut table = Table::default();
     table.row(&["name", &group.name]);
     table.row(&["match", &matched(group)]);
+    if !group.limits.is_unlimited() {
+        table.row(&["limits", &group.limits.to_string()]);
+    }
     table.row(&["listed by", &format!("{} device(s)", group.listed_devices)]);
     let mut text = table.render();
     for rule in &group.rules {

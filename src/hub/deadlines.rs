@@ -9,6 +9,7 @@ use crate::telemetry::metrics::METRICS;
 use parking_lot::Mutex;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 /// Deadlines handled before the lock is given up once.
@@ -40,6 +41,8 @@ pub(super) enum Deadline {
     KeepAlive,
     SessionExpiry,
     Will,
+    /// Frames encoded under rights that are gone must be in the socket.
+    StaleFrames,
 }
 
 #[derive(Debug)]
@@ -89,6 +92,7 @@ impl Due {
 impl Hub {
     /// Does what is due at `now`. Call it every tenth of a second or so.
     pub fn tick(self: &Arc<Self>, now: Moment, wakes: &mut Wakes) {
+        self.ticked.store(now.0, Ordering::Relaxed);
         self.purge_retained(now);
         self.judge_kept(now, wakes);
         loop {
@@ -102,6 +106,7 @@ impl Hub {
                     Deadline::KeepAlive => self.judge_silence(&cell, connection, now, wakes),
                     Deadline::SessionExpiry => self.expire_session(&cell, connection, now, wakes),
                     Deadline::Will => self.release_will(&cell, connection, now, wakes),
+                    Deadline::StaleFrames => self.judge_stale_frames(&cell, connection, wakes),
                 }
             }
         }

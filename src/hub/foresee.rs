@@ -2,7 +2,7 @@
 
 use super::Hub;
 use super::sessions::{SessionCell, State};
-use crate::policy::{DeviceKey, Policy};
+use crate::policy::{DeviceKey, Fate, Policy};
 use std::collections::BTreeSet;
 
 /// What a policy would do. Counts by the sessions there are: devices without one are not among them.
@@ -51,14 +51,10 @@ impl Foreseen {
             self.closed.insert(device());
         }
         for subscription in state.session.subscriptions.iter() {
-            let judged =
-                |policy: &Policy| policy.authorize_subscribe(principal, &subscription.filter, subscription.options.qos);
-            match (judged(now), judged(next)) {
-                (Ok(_), Err(_)) => self.subscriptions_cut += 1,
-                (Ok(before), Ok(after)) if after.qos < before.qos || after.holes.len() > before.holes.len() => {
-                    self.subscriptions_narrowed += 1;
-                }
-                (Ok(_) | Err(_), _) => {}
+            match now.fate_of(next, principal, &subscription.filter, subscription.options.qos) {
+                Fate::Kept => {}
+                Fate::Narrowed => self.subscriptions_narrowed += 1,
+                Fate::Cut => self.subscriptions_cut += 1,
             }
         }
         if now.loses_publish(next, principal) {

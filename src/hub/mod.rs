@@ -39,6 +39,7 @@ mod retained;
 mod route;
 mod sessions;
 mod shared;
+mod stale_frames;
 mod subscribe;
 mod sweep;
 mod sys;
@@ -82,6 +83,8 @@ use visitors::Visitors;
 #[derive(Debug)]
 pub struct Hub {
     policy: ArcSwap<Policy>,
+    /// The one in force before: what a change takes away shows beside it.
+    before: ArcSwap<Policy>,
     mqtt: MqttSettings,
     limits: Limits,
     bounds: Bounds,
@@ -97,6 +100,8 @@ pub struct Hub {
     connections: Arc<Connections>,
     /// The wall clock when it was last looked at, Unix seconds.
     unix: AtomicI64,
+    /// The moment of the last tick.
+    ticked: AtomicU64,
     strays: Strays,
     last_id: AtomicU64,
 }
@@ -115,6 +120,7 @@ impl Hub {
             },
         };
         Arc::new(Self {
+            before: ArcSwap::new(Arc::clone(&policy)),
             policy: ArcSwap::new(policy),
             bounds,
             sessions: SessionTable::new(),
@@ -127,6 +133,7 @@ impl Hub {
             denials: Denials::new(DenialBounds { entries: limits.denials, bytes: limits.denials_bytes }),
             connections: Arc::default(),
             unix: AtomicI64::new(0),
+            ticked: AtomicU64::new(0),
             strays: Strays::default(),
             last_id: AtomicU64::new(0),
             mqtt,
@@ -146,7 +153,7 @@ impl Hub {
 
     /// Puts another policy in force. Whatever was decided under the old one is judged anew before it counts again.
     pub fn set_policy(&self, policy: Arc<Policy>) {
-        self.policy.store(policy);
+        self.before.store(self.policy.swap(policy));
     }
 
     fn policy(&self) -> Arc<Policy> {

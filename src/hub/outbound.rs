@@ -29,6 +29,9 @@ struct Inner {
     /// Something has been taken, and CONNACK is always the first.
     greeted: bool,
     closing: Option<ReasonCode>,
+    /// How often the task must take before every frame that waited when [`Outbound::age_frames`] was last called is in
+    /// the socket: what it was writing then, and what waited behind.
+    aged: u8,
 }
 
 /// What becomes of what waits when the connection ends.
@@ -87,7 +90,8 @@ impl Outbound {
 
     /// As [`Outbound::new`], towards the client at `address`.
     pub fn towards(address: Option<SocketAddr>, limit: usize, now: Moment) -> Arc<Self> {
-        let inner = Inner { outbox: Outbox::new(limit), waker: None, awake: true, greeted: false, closing: None };
+        let inner =
+            Inner { outbox: Outbox::new(limit), waker: None, awake: true, greeted: false, closing: None, aged: 0 };
         Arc::new(Self { address, inner: Mutex::new(inner), last_received: AtomicU64::new(now.0) })
     }
 
@@ -211,9 +215,25 @@ impl Outbound {
         }
     }
 
-    /// Moves what waits into `buffer`; its publications count as sent.
+    /// Marks what waits for the socket; says whether anything does.
+    pub(super) fn age_frames(&self) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.awake {
+            inner.aged = 2;
+        }
+        inner.awake
+    }
+
+    /// Whether something marked by [`Outbound::age_frames`] is still on its way to the socket.
+    pub(super) fn has_aged_frames(&self) -> bool {
+        self.inner.lock().aged > 0
+    }
+
+    /// Moves what waits into `buffer`, when all that was taken before is in the socket; its publications count as
+    /// sent.
     pub fn take(&self, buffer: &mut Vec<u8>) -> Taken {
         let mut inner = self.inner.lock();
+        inner.aged = inner.aged.saturating_sub(1);
         let large = inner.outbox.take(buffer);
         let appended = inner.outbox.take_appended();
         if appended.packets > 0 {
@@ -237,6 +257,7 @@ impl Outbound {
         }
         inner.outbox.shrink();
         inner.awake = false;
+        inner.aged = 0;
         true
     }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! set_policy, then sweep(touched) -> connections -> judged -> gate shut, outbound cut, DISCONNECT
+//!                                                      `-> stays: are frames from before still in its socket's way?
 //! end_expired(unix), ten times a second       -> whose chain has ended -'
 //! CONNECT: judged before a session is touched, and again once a sweep would find the connection
 //! ```
@@ -60,14 +61,17 @@ impl Hub {
         mut closed: impl FnMut(&DeviceKey),
     ) -> Swept {
         let mut swept = Swept::default();
+        let before = self.before.load_full();
         for Found { cell, connection } in self.touched(touched) {
             let Some(verdict) = self.judge_live(&cell, connection, unix) else { continue };
             swept.judged += 1;
-            if let Err(lapse) = verdict
-                && self.dismiss(&cell, connection, lapse, wakes).is_some()
-            {
-                swept.closed += 1;
-                closed(&cell.key.device);
+            match verdict {
+                Ok(()) => self.watch_stale_frames(&cell, connection, &before),
+                Err(lapse) if self.dismiss(&cell, connection, lapse, wakes).is_some() => {
+                    swept.closed += 1;
+                    closed(&cell.key.device);
+                }
+                Err(_) => {}
             }
             if swept.closed % SLICE == 0 {
                 wakes.wake();

@@ -12,6 +12,7 @@ mod queues;
 mod reasons;
 mod rights;
 mod shared;
+mod stale_frames;
 mod subscribing;
 mod sweeping;
 mod system;

@@ -219,6 +219,13 @@ impl Holes {
         self.filters.as_ref().map_or(0, |filters| filters.len())
     }
 
+    /// Whether each of them is one of `others` too.
+    pub fn are_among(&self, others: &Self) -> bool {
+        let holes = |holes: &Self| holes.filters.iter().flat_map(|filters| filters.iter()).cloned().collect::<Vec<_>>();
+        let known = holes(others);
+        holes(self).iter().all(|hole| known.contains(hole))
+    }
+
     /// Whether `topic` lies in a hole.
     pub fn contain(&self, topic: TopicName<'_>) -> bool {
         self.filters.iter().flat_map(|filters| filters.iter()).any(|hole| hole.contains(topic))

@@ -44,6 +44,8 @@ pub struct Identity {
     pub sha256: [u8; 32],
     /// SHA-256 of the SubjectPublicKeyInfo.
     pub spki_sha256: [u8; 32],
+    /// X.509 version 1 or 2: accepted only where a record pins it.
+    pub is_old: bool,
 }
 
 /// Which attribute names a device (`identity.subject`).
@@ -79,7 +81,7 @@ pub enum IdentityError {
     #[error("the certificate cannot be parsed: {0}")]
     Parse(String),
     /// An X.509 version 1 certificate.
-    #[error("an X.509 version 1 certificate; issue it with extensions (openssl x509 -req needs -extfile)")]
+    #[error("an X.509 version 1 certificate; issue it with extensions (openssl x509 -req needs -extfile), or pin it")]
     VersionOne,
     /// The selected attribute is missing.
     #[error("the certificate has no {0}")]
@@ -109,13 +111,21 @@ impl Identity {
     /// Reads the facts of a certificate, whoever signed it and whenever.
     ///
     /// # Errors
-    /// What is no X.509 version 3 certificate; a string of the subject or of the alternative names that cannot be
-    /// decoded (even a count of values would be a guess then); a negative serial number.
+    /// As [`Identity::of_any_version`], and [`IdentityError::VersionOne`].
     pub fn from_der(der: &[u8]) -> Result<Self, IdentityError> {
-        let certificate = parse(der)?;
-        if certificate.version() != X509Version::V3 {
-            return Err(IdentityError::VersionOne);
+        match Self::of_any_version(der)? {
+            identity if identity.is_old => Err(IdentityError::VersionOne),
+            identity => Ok(identity),
         }
+    }
+
+    /// As [`Identity::from_der`], also of a certificate before version 3, which is good for a pin alone.
+    ///
+    /// # Errors
+    /// What is no certificate; a string of the subject or of the alternative names that cannot be
+    /// decoded (even a count of values would be a guess then); a negative serial number.
+    pub fn of_any_version(der: &[u8]) -> Result<Self, IdentityError> {
+        let certificate = parse(der)?;
         let issuer =
             DistinguishedName::from_der(certificate.issuer().as_raw()).map_err(|NotDer| malformed("issuer"))?;
         let subject = decodable_subject(certificate.subject().as_raw())?;
@@ -138,6 +148,7 @@ impl Identity {
             not_after: facts.not_after,
             sha256: facts.sha256,
             spki_sha256: facts.spki_sha256,
+            is_old: certificate.version() != X509Version::V3,
         })
     }
 

@@ -49,6 +49,7 @@ pub use identity::{DeviceKey, Identity, IdentityError, SubjectSelector};
 pub use memory::DecisionMemory;
 pub use name::{DistinguishedName, NameError};
 pub use pins::Pins;
+pub use reach::Fate;
 pub use record::{
     Action, Attribute, Bounds, DeviceRecord, DeviceStatus, Effect, GroupRecord, QoSBound, RecordError, RecordLimits,
     Records, RetainBound, Rule, RuleError, RuleId,
@@ -67,7 +68,8 @@ pub struct PolicySettings {
 }
 
 /// What becomes of a valid certificate whose device nobody knows. It is refused in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum UnknownDevices {
     /// Nothing else.
     #[default]

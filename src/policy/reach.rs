@@ -4,12 +4,24 @@ use super::fill::{Filled, Filling};
 use super::record::{Action, Bounds, Effect, RetainBound};
 use super::{Policy, Principal};
 use crate::protocol::topic::{Level, covers, overlaps};
+use crate::protocol::{QoS, TopicFilter};
 use std::ops::ControlFlow;
 
 /// What a principal may publish, by its rules.
 struct Reach<'a> {
     allows: Vec<(Filled<'a>, Bounds)>,
     denies: Vec<Filled<'a>>,
+}
+
+/// What a change does to a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It delivers what it did, or more.
+    Kept,
+    /// It stays with less: a lower QoS, or other holes.
+    Narrowed,
+    /// It delivers nothing any more.
+    Cut,
 }
 
 impl Policy {
@@ -29,6 +41,24 @@ impl Policy {
             reach.allows.iter().any(|(allow, _)| covers(allow.levels(), everything()))
                 && !reach.denies.iter().any(|deny| covers(deny.levels(), everything()))
         })
+    }
+
+    /// Whether `next` gives the principal less of a subscription than this policy: nothing, a lower QoS, or with more
+    /// holes.
+    pub fn loses_subscription(&self, next: &Self, principal: &Principal, filter: &TopicFilter, qos: QoS) -> bool {
+        self.fate_of(next, principal, filter, qos) != Fate::Kept
+    }
+
+    /// What becomes of a subscription under `next`.
+    pub fn fate_of(&self, next: &Self, principal: &Principal, filter: &TopicFilter, qos: QoS) -> Fate {
+        let judged = |policy: &Self| policy.authorize_subscribe(principal, filter, qos);
+        match (judged(self), judged(next)) {
+            (Ok(_), Err(_)) => Fate::Cut,
+            (Ok(before), Ok(after)) if after.qos < before.qos || !after.holes.are_among(&before.holes) => {
+                Fate::Narrowed
+            }
+            (Ok(_) | Err(_), _) => Fate::Kept,
+        }
     }
 
     fn reach<'a>(&'a self, principal: &'a Principal) -> Reach<'a> {

@@ -1,7 +1,7 @@
 //! The session as a member of shared subscriptions: what it can take, and what leaves it for another member.
 
 use super::outgoing::Waiting;
-use super::state::{may_pass, window};
+use super::state::{passes_with, window};
 use super::{Bounds, Handover, Message, Session, SubscriptionId};
 use crate::policy::{Holes, Policy};
 use crate::protocol::{QoS, TopicFilter};
@@ -48,7 +48,8 @@ impl Session {
     pub fn sift(&mut self, policy: &Policy) {
         self.outgoing.reconsider(policy.epoch());
         let principal = &self.principal;
-        self.outgoing.sift(|waiting| waiting.epoch == policy.epoch() || may_pass(principal, waiting, policy));
+        self.outgoing
+            .sift(|waiting| waiting.epoch == policy.epoch() || passes_with(principal, waiting, policy).is_some());
     }
 
     /// What [`Session::pump`] found that this session may no longer read, and another member perhaps may.

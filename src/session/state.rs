@@ -412,7 +412,7 @@ impl Session {
         while let Some(entry) = self.outgoing.unsent() {
             if let Stage::Published(waiting) = &entry.stage
                 && waiting.epoch != policy.epoch()
-                && !may_pass(&self.principal, waiting, policy)
+                && passes_with(&self.principal, waiting, policy).is_none()
             {
                 self.drops.queue_full += self.outgoing.hold_unsent(policy.epoch(), bounds) as u64;
                 continue;
@@ -452,18 +452,28 @@ impl Session {
                 expired += 1;
                 continue;
             }
-            if waiting.epoch != policy.epoch() && !may_pass(&self.principal, waiting, policy) {
+            let qos = match waiting.epoch == policy.epoch() {
+                true => Some(waiting.qos),
+                false => passes_with(&self.principal, waiting, policy),
+            };
+            let Some(qos) = qos else {
                 // Perhaps another member of the group may read it.
                 if !self.outgoing.stray() {
                     self.outgoing.withhold(policy.epoch());
                 }
                 continue;
-            }
+            };
             if !self.outgoing.may_launch(window(terms, bounds), bounds) {
                 break;
             }
-            let waiting = waiting.clone();
-            match sending::launch(&mut self.outgoing, &waiting, terms, outbox, now) {
+            let waiting = Waiting { qos, ..waiting.clone() };
+            let written = match qos {
+                QoS::AtMostOnce => sending::write_stored(&waiting, None, terms, outbox, now),
+                QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                    sending::launch(&mut self.outgoing, &waiting, terms, outbox, now)
+                }
+            };
+            match written {
                 Written::Yes => _ = self.outgoing.pop(),
                 Written::TooLarge => {
                     self.outgoing.pop();
@@ -479,14 +489,15 @@ impl Session {
     }
 }
 
-/// Whether its writer may still have written a message and its reader may still read it, under a policy that is newer
-/// than the one that let it into the queue.
-pub(super) fn may_pass(reader: &Principal, waiting: &Waiting, policy: &Policy) -> bool {
+/// With which QoS a message that waits goes on, under a policy that is newer than the one that let it into the queue;
+/// `None` where its writer may no longer have written it or its reader no longer read it. What is in flight keeps its
+/// QoS all the same: an exchange is never begun anew.
+pub(super) fn passes_with(reader: &Principal, waiting: &Waiting, policy: &Policy) -> Option<QoS> {
     let message = &waiting.message;
     // One topic is also a filter, the narrowest: a right to read it is a right to subscribe to it.
-    let readable = TopicFilter::parse(message.topic.as_str())
-        .is_ok_and(|filter| policy.authorize_subscribe(reader, &filter, waiting.qos).is_ok());
-    message.may_be_published(policy) && readable
+    let filter = TopicFilter::parse(message.topic.as_str()).ok()?;
+    let grant = policy.authorize_subscribe(reader, &filter, waiting.qos).ok()?;
+    message.may_be_published(policy).then_some(grant.qos)
 }
 
 /// How many exchanges may be open at once.

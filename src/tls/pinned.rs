@@ -36,7 +36,7 @@ impl Trust {
         if fields.not_after <= unix {
             return Err(Cause::Expired { not_after: fields.not_after });
         }
-        let identity = Identity::from_der(leaf).map_err(Cause::Identity)?;
+        let identity = Identity::of_any_version(leaf).map_err(Cause::Identity)?;
         let name = identity.device_name(self.selector).map_err(Cause::Identity)?;
         if name != device.name || self.blocks.named(&device.trust).is_none() {
             return Err(Cause::PinnedForAnother { device: device.to_string() });

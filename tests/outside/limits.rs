@@ -34,6 +34,7 @@ fn knock(endpoint: Endpoint, device: &Credentials, version: Version, client_id: 
 #[test]
 fn one_connection_more_than_the_record_allows_is_refused_and_the_others_stay() {
     let fleet = limited("connections = 2");
+    assert!(fleet.run(["group", "show", "devices"]).contains("connections = 2"));
     let (device, other) = (fleet.device("device-001"), fleet.device("device-002"));
     let broker = fleet.serve();
     for endpoint in broker.endpoints() {

@@ -32,6 +32,7 @@ mod rumqttc_client;
 mod sessions;
 mod shared;
 mod shutdown;
+mod slow_readers;
 mod storm;
 mod sys;
 mod trust;

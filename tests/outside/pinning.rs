@@ -74,6 +74,22 @@ fn a_self_signed_certificate_works_when_it_is_pinned_and_only_then() {
 }
 
 #[test]
+fn an_x509_v1_certificate_works_when_it_is_pinned_and_only_then() {
+    let fleet = Fleet::new();
+    let old = TestCa::root(&fleet.path("."), "stranger").version_one("device-001");
+    let device = fleet.presenting(old.certificate, old.private_key);
+    let broker = fleet.serve();
+    kept_out(&broker, &device);
+    let add = fleet.output(["device", "add", "--cert", "device-001.crt"]);
+    assert_eq!(add.status.code(), Some(65), "{add:?}");
+    assert!(String::from_utf8_lossy(&add.stderr).contains("--pin"), "{add:?}");
+    pin(&fleet, "device-001.crt");
+    served(&broker, &device);
+    fleet.run(["revoke", "--cert", "device-001.crt"]);
+    refused(&broker, &device, AlertDescription::CertificateRevoked);
+}
+
+#[test]
 fn its_key_is_proved_in_both_versions_of_tls() {
     let fleet = Fleet::new();
     let device = self_signed(&fleet, "own", "device-001");

@@ -92,6 +92,8 @@ fn by_default_nothing_is_kept_of_a_stranger() {
     let broker = fleet.serve();
     assert_eq!(knock(broker.address.into(), &stranger, Version::V5, "c"), 0x87);
     assert!(pending(&fleet).is_empty());
+    let list = fleet.output(["device", "list", "--pending"]);
+    assert!(String::from_utf8_lossy(&list.stderr).contains("policy.unknown_devices"), "{list:?}");
     broker.kill();
     let offline = fleet.output(["device", "list", "--pending"]);
     assert_eq!(offline.status.code(), Some(69), "{offline:?}");

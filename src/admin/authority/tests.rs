@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy::record::Bounds;
+use crate::policy::record::{Bounds, DeviceStatus};
 use crate::policy::{
     Action, DeviceKey, DeviceRecord, Effect, GroupRecord, Principal, RecordLimits, Rule, SubjectSelector,
 };
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(in crate::admin) struct Recorder {
     pub(in crate::admin) generations: Mutex<Vec<u64>>,
-    pub(in crate::admin) disconnected: Mutex<Vec<String>>,
+    pub(in crate::admin) swept: Mutex<Vec<String>>,
 }
 
 impl Live for Recorder {
@@ -20,7 +20,7 @@ impl Live for Recorder {
 
     fn sweep(&self, touched: &Touched) {
         if let Touched::Devices(devices) = touched {
-            self.disconnected.lock().extend(devices.iter().map(|device| device.name.to_string()));
+            self.swept.lock().extend(devices.iter().map(|device| device.name.to_string()));
         }
     }
 
@@ -74,7 +74,7 @@ fn a_change_is_durable_in_force_and_told() {
     assert_eq!((policy.generation(), authority.store().generation()), (1, 1));
     assert!(may_publish(&authority.policy(), "CN=x", "a/x"));
     assert_eq!(*live.generations.lock(), [1]);
-    assert!(live.disconnected.lock().is_empty());
+    assert_eq!(*live.swept.lock(), ["CN=x"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_change_for_another_generation_is_refused() {
 }
 
 #[test]
-fn disabling_and_removing_disconnect() {
+fn whoever_a_change_names_is_judged_anew() {
     let folder = tempfile::tempdir().unwrap();
     let (authority, live) = authority(&folder.path().join("data"));
     for change in [
@@ -109,7 +109,7 @@ fn disabling_and_removing_disconnect() {
     ] {
         authority.commit(&changes(vec![change]), "test", 1).unwrap();
     }
-    assert_eq!(*live.disconnected.lock(), ["CN=x", "CN=y"]);
+    assert_eq!(*live.swept.lock(), ["CN=x", "CN=y", "CN=x", "CN=y"]);
     assert_eq!(*live.generations.lock(), [1, 2, 3, 4]);
 }
 

@@ -2,11 +2,14 @@
 
 use super::time_text;
 use crate::hub::{PendingDevice, SeenCertificate};
+use crate::policy::UnknownDevices;
 use serde::{Deserialize, Serialize};
 
 /// Unknown devices that wait for approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingView {
+    /// Whether unknown devices are kept at all.
+    pub unknown_devices: UnknownDevices,
     /// Who tried last first.
     pub devices: Vec<PendingDeviceView>,
 }
@@ -50,8 +53,8 @@ pub struct SeenCertificateView {
 }
 
 impl PendingView {
-    pub(in crate::admin) fn of(pending: &[PendingDevice]) -> Self {
-        Self { devices: pending.iter().map(PendingDeviceView::of).collect() }
+    pub(in crate::admin) fn of(unknown_devices: UnknownDevices, pending: &[PendingDevice]) -> Self {
+        Self { unknown_devices, devices: pending.iter().map(PendingDeviceView::of).collect() }
     }
 }
 

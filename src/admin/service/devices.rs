@@ -9,6 +9,9 @@ use crate::policy::{Change, DenyTarget, DeviceKey, DeviceRecord, RecordLimits, f
 use crate::store::policy_store::PolicyStore;
 use std::sync::Arc;
 
+const OLD_UNPINNED: &str = "an X.509 version 1 certificate is accepted only where it is pinned: add --pin, or issue it \
+                            with extensions (openssl x509 -req needs -extfile)";
+
 impl Service {
     pub(super) fn add_device(
         &self,
@@ -29,6 +32,9 @@ impl Service {
                 Err(error) if error.fault == Fault::Missing => self.named_anyway(device).ok_or(error)?,
                 resolved => resolved?,
             };
+            if pinning == Pinning::Unpinned && resolved.identity.as_ref().is_some_and(|identity| identity.is_old) {
+                return Err(data(OLD_UNPINNED));
+            }
             let key = resolved.key.clone();
             let before = store.device(&key)?;
             let known = before.is_some();

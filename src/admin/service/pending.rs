@@ -9,7 +9,8 @@ use crate::telemetry::log::escape;
 
 impl Service {
     pub(super) fn list_pending(&self) -> Result<Reply, AdminError> {
-        Ok(Reply::Pending(PendingView::of(&self.running()?.hub.pending_devices())))
+        let unknown = self.authority.policy().settings().unknown;
+        Ok(Reply::Pending(PendingView::of(unknown, &self.running()?.hub.pending_devices())))
     }
 
     /// Adds its record; the next CONNECT of the device succeeds.

@@ -99,7 +99,7 @@ impl Service {
         let data = |message: String| AdminError::new(Fault::Data, message);
         let der =
             BASE64_STANDARD.decode(base64).map_err(|error| data(format!("the certificate is not Base64: {error}")))?;
-        let identity = Identity::from_der(&der).map_err(|error| data(error.to_string()))?;
+        let identity = Identity::of_any_version(&der).map_err(|error| data(error.to_string()))?;
         let name = identity.device_name(self.selector).map_err(|error| data(error.to_string()))?;
         Ok(Resolved { key: DeviceKey { trust: Arc::from(trust), name }, identity: Some(identity) })
     }

@@ -67,7 +67,7 @@ impl Service {
         let data = |message: String| AdminError::new(Fault::Data, message);
         let der =
             BASE64_STANDARD.decode(base64).map_err(|error| data(format!("the certificate is not Base64: {error}")))?;
-        let identity = Identity::from_der(&der).map_err(|error| data(error.to_string()))?;
+        let identity = Identity::of_any_version(&der).map_err(|error| data(error.to_string()))?;
         if self.trusted()?.iter().any(|ca| ca.sha256 == identity.sha256) {
             let message = "it is a CA that the settings trust: to distrust it, take it out of tls.client_ca and run \
                            `certmq reload`";

@@ -155,7 +155,7 @@ fn disabling_makes_a_record_and_disconnects() {
     assert_eq!(fixture.refusal(request(DeviceStatus::Enabled)).fault, Fault::Missing);
     let disabled = fixture.change(request(DeviceStatus::Disabled));
     assert!(disabled.notes[0].contains("had no record"), "{disabled:?}");
-    assert_eq!(*fixture.live.disconnected.lock(), ["CN=dev-1"]);
+    assert_eq!(*fixture.live.swept.lock(), ["CN=dev-1"]);
     assert_eq!(fixture.change(request(DeviceStatus::Disabled)).outcome, ChangeOutcome::Unchanged);
     assert_eq!(fixture.change(request(DeviceStatus::Enabled)).outcome, ChangeOutcome::Changed);
 }

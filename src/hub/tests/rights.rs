@@ -52,6 +52,20 @@ fn queued_messages_are_withheld_and_come_back_in_order() {
 }
 
 #[test]
+fn a_queued_message_goes_with_no_higher_qos_than_is_granted_by_then() {
+    for (max_qos, expected) in [(0, "PUBLISH t/a m"), (1, "PUBLISH t/a m q1#1")] {
+        let mut world = World::new();
+        let mut reader = world.connect(&Dial::v5("a"));
+        reader.subscribe("t/#", QoS::ExactlyOnce);
+        reader.break_off();
+        world.connect(&Dial::v5("b")).publish("t/a", QoS::ExactlyOnce, 1, "m");
+        let lower = format!("{{ subscribe = \"t/#\", max_qos = {max_qos} }}");
+        world.set_fleet(&FLEET.replace("{ subscribe = \"t/#\" }", &lower));
+        world.connect_first(&[expected]);
+    }
+}
+
+#[test]
 fn what_was_in_flight_is_not_repeated_without_a_right() {
     let mut world = World::new();
     let mut reader = world.connect(&Dial::v5("a"));

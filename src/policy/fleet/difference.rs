@@ -1,6 +1,6 @@
 //! Two sets of records compared: what has to change, and the same in the words of the file.
 
-use super::export::{hexadecimal, limits, rule};
+use super::export::{hexadecimal, rule};
 use crate::policy::record::DeviceStatus;
 use crate::policy::{Change, ChangeSet, DeviceRecord, GroupRecord, RecordLimits, Records, Rule};
 
@@ -116,7 +116,7 @@ fn put_device(before: Option<&DeviceRecord>, after: &DeviceRecord) -> RecordChan
 }
 
 fn told_limits(of: RecordLimits) -> impl Iterator<Item = String> {
-    limits(of).into_iter().map(|limit| format!("limit {limit}"))
+    of.entries().into_iter().map(|limit| format!("limit {limit}"))
 }
 
 fn part<T>(before: Option<T>) -> Part {

@@ -1,6 +1,5 @@
 //! Records -> fleet file, in a stable order.
 
-use crate::config::units::format_size;
 use crate::policy::name::is_invisible;
 use crate::policy::record::{DeviceStatus, RetainBound};
 use crate::policy::{DeviceKey, DeviceRecord, Effect, GroupRecord, RecordLimits, Records, Rule};
@@ -51,19 +50,9 @@ fn push_device(text: &mut String, device: &DeviceRecord) {
 }
 
 fn push_limits(text: &mut String, of: RecordLimits) {
-    let limits = limits(of);
-    if !limits.is_empty() {
-        line(text, format_args!("limits = {{ {} }}", limits.join(", ")));
+    if !of.is_unlimited() {
+        line(text, format_args!("limits = {{ {of} }}"));
     }
-}
-
-/// Each limit as the file writes it.
-pub(super) fn limits(limits: RecordLimits) -> Vec<String> {
-    let RecordLimits { connections, messages_per_second, queued_bytes } = limits;
-    let counts = [("connections", connections), ("messages_per_second", messages_per_second)];
-    let counts = counts.into_iter().filter_map(|(key, count)| count.map(|count| format!("{key} = {count}")));
-    let size = queued_bytes.map(|bytes| format!("queued_bytes = {}", quoted(&format_size(bytes))));
-    counts.chain(size).collect()
 }
 
 fn push_rules(text: &mut String, rules: &[Rule]) {

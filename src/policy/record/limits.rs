@@ -1,6 +1,7 @@
 //! What a device may use up.
 
 use super::RecordError;
+use crate::config::units::format_size;
 use serde::{Deserialize, Serialize};
 
 /// Limits of a device or of each member of a group; `None`: the settings alone bound it.
@@ -43,6 +44,15 @@ impl RecordLimits {
         }
     }
 
+    /// Each limit that is set, as the fleet file writes it.
+    pub fn entries(&self) -> Vec<String> {
+        let Self { connections, messages_per_second, queued_bytes } = self;
+        let counts = [("connections", connections), ("messages_per_second", messages_per_second)];
+        let counts = counts.into_iter().filter_map(|(key, count)| count.map(|count| format!("{key} = {count}")));
+        let size = queued_bytes.map(|bytes| format!("queued_bytes = \"{}\"", format_size(bytes)));
+        counts.chain(size).collect()
+    }
+
     /// Whether none is set.
     pub fn is_unlimited(&self) -> bool {
         *self == Self::default()
@@ -64,6 +74,13 @@ impl RecordLimits {
             Some((key, _)) => Err(RecordError::Limit(key)),
             None => Ok(()),
         }
+    }
+}
+
+impl std::fmt::Display for RecordLimits {
+    /// [`RecordLimits::entries`] in a line; nothing where there are none.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.entries().join(", "))
     }
 }
 

@@ -49,9 +49,10 @@ fn what_is_exported_applies() {
     assert_eq!(fixture.change(apply(&text)).outcome, ChangeOutcome::Unchanged);
     other.add("CN=goes", &[]);
     other.add("CN=dev-1,O=acme", &[]);
+    other.live.swept.lock().clear();
     let applied = other.change(apply(&body(&text)));
     assert_eq!((applied.outcome, applied.generation), (ChangeOutcome::Changed, 3));
-    assert_eq!(*other.live.disconnected.lock(), ["CN=goes"]);
+    assert_eq!(*other.live.swept.lock(), ["CN=dev-1,O=acme", "CN=goes"]);
     assert_eq!(body(&other.export()), body(&text));
 }
 
