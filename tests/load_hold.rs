@@ -91,6 +91,19 @@ impl Scene {
         file
     }
 
+    /// Settings, not loaded yet, with another CA in the place of the one that all hang on.
+    async fn trust_another_ca(&self) {
+        let folder = self.folder.path();
+        let other = folder.join("other");
+        certmq(folder, &["ca".as_ref(), "init".as_ref(), "--dir".as_ref(), other.as_os_str()]).await;
+        let settings = folder.join("broker/certmq.toml");
+        let before = std::fs::read_to_string(&settings).unwrap();
+        let (old, new) = (Certificates::in_folder(folder).ca(), other.join("ca.crt"));
+        let after = before.replace(&format!("client_ca = [{old:?}]"), &format!("client_ca = [{new:?}]"));
+        assert_ne!(before, after, "the settings name the CA");
+        std::fs::write(&settings, after).unwrap();
+    }
+
     /// Runs a command, and counts from its return until `closed` connections have ended.
     async fn after<A: AsRef<OsStr>>(mut self, command: &[A], closed: usize) -> HoldReport {
         let ended = self.end(command, closed).await;
@@ -200,6 +213,17 @@ async fn everybody_is_gone_within_a_second_and_every_socket_soon() {
     assert!(report.closed.iter().all(|closing| closing.reason == "DISCONNECT 0x98"), "{report}");
     assert!(report.latest(|closing| closing.last_packet_ms).is_none_or(|after| after < AT_ONCE), "{report}");
     assert!(report.latest(|closing| closing.ended_ms).is_some_and(|after| after < SOON), "{report}");
+}
+
+/// A thousand messages a second meanwhile, whatever the number of connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_ca_takes_everybody_who_hangs_on_it_while_they_talk() {
+    let count = connections();
+    let scene = Scene::open(count, count.div_ceil(10), Version::V5, Some(count as u64)).await;
+    scene.trust_another_ca().await;
+    let report = scene.after(&["reload"], count).await;
+    assert_eq!((report.closed.len(), report.held), (count, 0), "{report}");
+    assert_in_time(&report, "DISCONNECT 0x87");
 }
 
 /// Somebody who publishes to itself all the time.

@@ -1,8 +1,9 @@
 //! Which device a connection is: the certificate says it, and nothing else.
 
-use crate::common::client::RawClient;
+use crate::common::client::{RawClient, refusal};
 use crate::common::fleet::{Fleet, enter};
 use crate::common::wire::{self, BOTH, Connect, Version};
+use rustls::AlertDescription;
 
 #[test]
 fn another_device_with_the_same_client_id_leaves_the_first_undisturbed() {
@@ -98,5 +99,51 @@ fn the_same_subject_from_a_ca_in_another_trust_block_is_a_stranger() {
         let (_, answer) =
             RawClient::try_connect(broker.address, &device, version, &Connect::lasting(version.mosquitto()));
         assert_eq!((answer.code(), answer.session_present()), (0, true), "the first one's session is its own");
+    }
+}
+
+/// From one CA to the next within a block: both are trusted for a while, then the new one alone.
+#[test]
+fn a_fleet_that_rolls_over_to_another_ca_keeps_its_sessions() {
+    let fleet = Fleet::new();
+    let (old, writer) = (fleet.device("device-001"), fleet.device("device-002"));
+    fleet.run(["acl", "allow", "CN=device-002", "publish", "devices/device-001/#"]);
+    fleet.second_ca();
+    let new = fleet.device_of_second_ca("device-001");
+    let broker = fleet.serve();
+    let everywhere = || broker.endpoints().into_iter().flat_map(|endpoint| BOTH.map(|version| (endpoint, version)));
+    let client_id = |endpoint, version| format!("{endpoint:?} {version:?}");
+    let returns = |device, endpoint, version, id: &str| {
+        let (client, answer) = RawClient::try_connect(endpoint, device, version, &Connect::lasting(id));
+        assert_eq!((answer.code(), answer.session_present()), (0, true), "{id}");
+        client
+    };
+    for (endpoint, version) in everywhere() {
+        let id = client_id(endpoint, version);
+        let mut client = RawClient::connect(endpoint, &old, version, &Connect::lasting(&id));
+        assert_eq!(client.subscribe(&["devices/device-001/#"]), [1]);
+        client.leave();
+    }
+    let mut writer = enter(&broker, &writer, Version::V5, "writer");
+    assert_eq!(writer.publish("devices/device-001/x", b"before"), 0);
+
+    fleet.write_settings("client_ca = [\"certs/ca.crt\", \"second/ca.crt\"]\n");
+    fleet.run(["reload"]);
+    for (endpoint, version) in everywhere() {
+        let mut client = returns(&new, endpoint, version, &client_id(endpoint, version));
+        assert_eq!(client.expect_message().payload, b"before");
+        client.leave();
+    }
+
+    fleet.write_settings("client_ca = [\"second/ca.crt\"]\n");
+    fleet.run(["reload"]);
+    let mut writer = enter(&broker, &fleet.device_of_second_ca("device-002"), Version::V5, "writer");
+    for (endpoint, version) in everywhere() {
+        assert_eq!(refusal(endpoint, &old), AlertDescription::UnknownCA);
+        let mut client = returns(&new, endpoint, version, &client_id(endpoint, version));
+        // What was written under the old CA is withheld with it.
+        assert_eq!(writer.publish("devices/device-001/x", b"after"), 0);
+        assert_eq!(client.expect_message().payload, b"after");
+        client.leave();
     }
 }
